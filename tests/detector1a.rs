@@ -71,7 +71,7 @@ impl Case {
         exec: &Exec,
     ) -> (Model, Status) {
         let target = Target {
-            meta: model.meta().clone(),
+            meta: model.meta().unwrap().clone(),
             shape,
             out: None,
         };

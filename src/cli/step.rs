@@ -6,13 +6,21 @@ use super::setup::{Global, ParameterArgs, ReferenceArgs};
 use crate::pipeline::recipe::single;
 use crate::{Error, Result, steps};
 
-/// Run one step on a file; the product is OUT/<root>_<step>.fits (ramp_fit: _rate and _rateints).
+/// Run one step on files; the product is OUT/<root>_<step>.fits (ramp_fit: _rate and _rateints,
+/// cube_build: _s3d, extract_1d: _x1d). Steps that combine exposures take all files together.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The step (`sifu describe` lists them).
     step: String,
-    /// The file: _uncal or another step's product.
-    file: PathBuf,
+    /// The files: _uncal or another step's products.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Exposures of the background (for master_background: their spectra), for steps that take them.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    background: Vec<PathBuf>,
+    /// Exposures to find bad pixels with, for badpix_selfcal.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    selfcal: Vec<PathBuf>,
     /// Folder for the product (made if needed).
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
@@ -39,9 +47,13 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
     let references = args.references.references()?;
     std::fs::create_dir_all(&args.out).map_err(|e| Error::io(&args.out, e))?;
     let exec = global.exec()?;
-    for product in single::run(step, &args.file, &settings, &references, &exec, &args.out)
-        .map_err(|e| e.with_path(&args.file))?
-    {
+    let options = single::Options {
+        out: args.out.clone(),
+        background: args.background.clone(),
+        selfcal: args.selfcal.clone(),
+    };
+    let products = single::run(step, &args.files, &settings, &references, &exec, &options)?;
+    for product in products {
         super::print(&format!("{}\n", product.display()))?;
     }
     Ok(0)

@@ -113,6 +113,9 @@ impl Meta {
             "rate",
             "rateints",
             "cal",
+            "crf",
+            "s3d",
+            "x1d",
             "dark_current",
             "rampfit",
         ]

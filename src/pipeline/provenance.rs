@@ -24,6 +24,8 @@ pub struct Stamp<'a> {
     pub context: Option<String>,
     /// Steps that have been run (or skipped).
     pub steps: &'a [Prepared],
+    /// The product's gwcs object, where it has one.
+    pub wcs: Option<&'a Node>,
 }
 
 /// Sets the product's own cards (`DATE`, `FILENAME`, `DATAMODL`, `CAL_VER`, `CRDS_CTX` and so on) and
@@ -87,6 +89,9 @@ pub fn stamp(meta: &mut Meta, path: &Path, stamp: &Stamp) -> Result<Vec<u8>> {
     let mut tree = Node::mapping();
     tree.set("meta.model_type", stamp.model);
     tree.set("meta.filename", name);
+    if let Some(wcs) = stamp.wcs {
+        tree.set("meta.wcs", wcs.clone());
+    }
     tree.set("meta.sifu", sifu);
     fits_extension(&tree)
 }

@@ -8,7 +8,7 @@ use tracing::{debug, info};
 
 use super::settings::{Settings, StepSettings};
 use crate::exec::Exec;
-use crate::model::{Meta, keywords};
+use crate::model::{Cal, Exposures, Meta, keywords};
 use crate::steps::step::{AnyStep, Loaded, Model, RefPaths, Status, Target};
 use crate::store::references::References;
 use crate::{Error, Result};
@@ -199,9 +199,16 @@ impl<'a> Runner<'a> {
             return Ok((model, Status::Skipped(why)));
         }
         let given = &prepared.settings.params;
-        if let Model::Fit(fit) = model {
-            return self.on_both(prepared, *fit);
-        }
+        let model = match model {
+            Model::Fit(fit) => return self.on_both(prepared, *fit),
+            Model::Exposures(e) if prepared.step.takes_one() => return self.on_each(prepared, e),
+            Model::Observation(mut o) if prepared.step.takes_one() => {
+                let (model, status) = self.outcome(prepared, o.science.into())?;
+                o.science = model.try_into()?;
+                return Ok(((*o).into(), status));
+            }
+            other => other,
+        };
         let (target, loaded, keep) = (self.target, &mut self.loaded, self.keep);
         let ahead = self.ahead;
         let mut refs = || -> Result<Loaded> {
@@ -220,6 +227,21 @@ impl<'a> Runner<'a> {
             Ok(l)
         };
         prepared.step.run(model, given, &mut refs, self.exec)
+    }
+
+    /// A step on single exposures is applied to each of a set.
+    fn on_each(&mut self, prepared: &Prepared, mut set: Exposures) -> Result<(Model, Status)> {
+        let keep = std::mem::replace(&mut self.keep, true);
+        let mut ended = Status::Complete;
+        let mut out = Vec::with_capacity(set.science.len());
+        for cal in set.science {
+            let (model, status) = self.outcome(prepared, cal.into())?;
+            out.push(Cal::try_from(model)?);
+            ended = status;
+        }
+        self.keep = keep;
+        set.science = out;
+        Ok((set.into(), ended))
     }
 
     /// A step on rates is applied to the average and to each integration's rates alike.

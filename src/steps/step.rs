@@ -1,6 +1,6 @@
 //! What a step is: one trait, its parameters, its documentation, and the erased form the runner uses.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::exec::Exec;
-use crate::model::{Meta, Ramp, Rate, Shape};
+use crate::model::{Cal, Cubes, Exposures, Meta, Observation, Ramp, Rate, Shape, Spectra};
 use crate::{Error, Result};
 
 /// A reference type a step asks CRDS for.
@@ -75,7 +75,7 @@ pub trait Step: Send + Sync + 'static {
     /// Text of the step's source file; its leading `//!` lines are the documentation.
     const SOURCE: &'static str;
     /// Model it takes.
-    type In: TryFrom<Model, Error = Error>;
+    type In: TryFrom<Model, Error = Error> + 'static;
     /// Model it gives.
     type Out: Into<Model>;
     /// Its parameters.
@@ -201,6 +201,16 @@ pub enum Model {
     Rate(Box<Rate>),
     /// What ramp_fit gives: the average, each integration's, and the optional results.
     Fit(Box<Fit>),
+    /// An exposure's image, from assign_wcs on.
+    Cal(Box<Cal>),
+    /// An exposure with the other members of its level-2 association.
+    Observation(Box<Observation>),
+    /// The members of a level-3 association.
+    Exposures(Exposures),
+    /// Cubes.
+    Cubes(Cubes),
+    /// Spectra.
+    Spectra(Spectra),
 }
 
 /// Result of ramp_fit.
@@ -228,20 +238,30 @@ pub struct Optional {
 }
 
 impl Model {
-    /// Metadata of every product in it.
+    /// Metadata of every product in it (of an association's exposures only).
     pub fn metas_mut(&mut self) -> Vec<&mut Meta> {
         match self {
             Self::Ramp(r) => vec![&mut r.meta],
             Self::Rate(r) => vec![&mut r.meta],
             Self::Fit(f) => vec![&mut f.rate.meta, &mut f.rateints.meta],
+            Self::Cal(c) => vec![&mut c.meta],
+            Self::Observation(o) => vec![&mut o.science.meta],
+            Self::Exposures(e) => e.science.iter_mut().map(|c| &mut c.meta).collect(),
+            Self::Cubes(c) => c.0.iter_mut().map(|c| &mut c.meta).collect(),
+            Self::Spectra(s) => s.0.iter_mut().map(|s| &mut s.meta).collect(),
         }
     }
-    /// Metadata of the first product in it.
-    pub fn meta(&self) -> &Meta {
+    /// Metadata of the first product in it; none where it is empty.
+    pub fn meta(&self) -> Option<&Meta> {
         match self {
-            Self::Ramp(r) => &r.meta,
-            Self::Rate(r) => &r.meta,
-            Self::Fit(f) => &f.rate.meta,
+            Self::Ramp(r) => Some(&r.meta),
+            Self::Rate(r) => Some(&r.meta),
+            Self::Fit(f) => Some(&f.rate.meta),
+            Self::Cal(c) => Some(&c.meta),
+            Self::Observation(o) => Some(&o.science.meta),
+            Self::Exposures(e) => e.science.first().map(|c| &c.meta),
+            Self::Cubes(c) => c.0.first().map(|c| &c.meta),
+            Self::Spectra(s) => s.0.first().map(|s| &s.meta),
         }
     }
     /// What it is, for messages.
@@ -250,47 +270,69 @@ impl Model {
             Self::Ramp(_) => "ramps",
             Self::Rate(_) => "count rates",
             Self::Fit(_) => "fitted count rates",
+            Self::Cal(_) => "an exposure's image",
+            Self::Observation(_) => "an exposure with its background",
+            Self::Exposures(_) => "a set of exposures",
+            Self::Cubes(_) => "cubes",
+            Self::Spectra(_) => "spectra",
         }
     }
 }
 
-impl From<Ramp> for Model {
-    fn from(r: Ramp) -> Self {
-        Self::Ramp(Box::new(r))
+/// The error of a step that is given something else than it takes.
+fn not_what_it_takes(what: &str, given: &Model) -> Error {
+    let e = Error::input(format!("the step needs {what}, not {}", given.kind()));
+    match given.meta() {
+        Some(meta) => e.with_path(&meta.source),
+        None => e,
     }
 }
-impl From<Rate> for Model {
-    fn from(r: Rate) -> Self {
-        Self::Rate(Box::new(r))
-    }
+
+/// How a model type goes into [`Model`], and what comes out of it: its own variant, and others it can be made of.
+macro_rules! model {
+    ($kind:ident, $what:literal, $wrap:expr, { $($pattern:pat => $value:expr),* $(,)? }) => {
+        impl From<$kind> for Model {
+            fn from(m: $kind) -> Self {
+                $wrap(m)
+            }
+        }
+        impl TryFrom<Model> for $kind {
+            type Error = Error;
+            fn try_from(m: Model) -> Result<Self> {
+                match m {
+                    $($pattern => $value,)*
+                    other => Err(not_what_it_takes($what, &other)),
+                }
+            }
+        }
+    };
 }
+
+model!(Ramp, "ramps (_uncal or a detector step's product)", |m| Model::Ramp(Box::new(m)), {
+    Model::Ramp(r) => Ok(*r),
+});
+model!(Rate, "count rates (_rate or _rateints)", |m| Model::Rate(Box::new(m)), {
+    Model::Rate(r) => Ok(*r),
+});
+model!(Cal, "an exposure's image (_rate, _cal or a spectral step's product)", |m| Model::Cal(Box::new(m)), {
+    Model::Cal(c) => Ok(*c),
+    Model::Rate(r) => Cal::from_rate(*r),
+});
+model!(Observation, "an exposure's image (_rate, _cal or a spectral step's product)", |m| Model::Observation(Box::new(m)), {
+    Model::Observation(o) => Ok(*o),
+    Model::Cal(c) => Ok(Observation { science: *c, background: Vec::new(), selfcal: Vec::new() }),
+    Model::Rate(r) => Ok(Observation { science: Cal::from_rate(*r)?, background: Vec::new(), selfcal: Vec::new() }),
+});
+model!(Exposures, "calibrated exposures (_cal)", Model::Exposures, {
+    Model::Exposures(e) => Ok(e),
+    Model::Cal(c) => Ok(Exposures { science: vec![*c], background: Vec::new() }),
+});
+model!(Cubes, "cubes (_s3d)", Model::Cubes, { Model::Cubes(c) => Ok(c) });
+model!(Spectra, "spectra (_x1d)", Model::Spectra, { Model::Spectra(s) => Ok(s) });
+
 impl From<Fit> for Model {
     fn from(f: Fit) -> Self {
         Self::Fit(Box::new(f))
-    }
-}
-impl TryFrom<Model> for Ramp {
-    type Error = Error;
-    fn try_from(m: Model) -> Result<Self> {
-        match m {
-            Model::Ramp(r) => Ok(*r),
-            other => Err(Error::input(format!(
-                "the step needs ramps (_uncal or a detector step's product), not {}",
-                other.kind()
-            ))),
-        }
-    }
-}
-impl TryFrom<Model> for Rate {
-    type Error = Error;
-    fn try_from(m: Model) -> Result<Self> {
-        match m {
-            Model::Rate(r) => Ok(*r),
-            other => Err(Error::input(format!(
-                "the step needs count rates (_rate or _rateints), not {}",
-                other.kind()
-            ))),
-        }
     }
 }
 
@@ -316,6 +358,10 @@ pub trait AnyStep: Send + Sync {
     fn whole_exposure(&self) -> bool;
     /// DQ bits the step may clear.
     fn clears(&self) -> u32;
+    /// Whether the step takes one exposure at a time, so that a set of them is given to it one after the other.
+    fn takes_one(&self) -> bool;
+    /// Whether the step takes a set of products at once.
+    fn takes_set(&self) -> bool;
     /// Documentation (Markdown).
     fn docs(&self) -> String;
     /// Parameters.
@@ -391,6 +437,19 @@ where
 
     fn clears(&self) -> u32 {
         S::CLEARS
+    }
+
+    fn takes_one(&self) -> bool {
+        TypeId::of::<S::In>() == TypeId::of::<Cal>()
+    }
+
+    fn takes_set(&self) -> bool {
+        let sets = [
+            TypeId::of::<Exposures>(),
+            TypeId::of::<Cubes>(),
+            TypeId::of::<Spectra>(),
+        ];
+        sets.contains(&TypeId::of::<S::In>())
     }
 
     fn docs(&self) -> String {

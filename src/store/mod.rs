@@ -1,5 +1,8 @@
 //! Where things lie: exposures and products, the CRDS cache, reference files.
 
+pub mod cal;
 pub mod crds;
+pub mod cube;
 pub mod products;
 pub mod references;
+pub mod spectrum;

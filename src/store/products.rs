@@ -224,7 +224,7 @@ pub fn read_rate(path: &Path) -> Result<Rate> {
 }
 
 /// Headers of an exposure file, checked to be JWST's.
-fn meta_of(file: &FitsFile, path: &Path) -> Result<Meta> {
+pub(super) fn meta_of(file: &FitsFile, path: &Path) -> Result<Meta> {
     let damaged = |h: &HduInfo| h.header.damaged_keyword();
     if let Some(keyword) = file.hdus().iter().find_map(damaged) {
         return Err(Error::format(
@@ -257,7 +257,7 @@ pub fn product_path(out: &Path, root: &str, suffix: &str) -> PathBuf {
     out.join(format!("{root}_{suffix}.fits"))
 }
 
-fn extension(name: &str) -> Header {
+pub(super) fn extension(name: &str) -> Header {
     let mut h = Header::new();
     h.set("EXTNAME", name, "extension name");
     h.set("EXTVER", 1i64, "extension value");
@@ -265,13 +265,17 @@ fn extension(name: &str) -> Header {
 }
 
 /// Header of an array extension of a product: `EXTNAME` and nothing else, but for `SCI`.
-fn sci_header(meta: &Meta) -> Header {
+pub(super) fn sci_header(meta: &Meta) -> Header {
     let mut h = meta.sci.clone();
     h.set("EXTNAME", "SCI", "extension name");
     h
 }
 
-fn write_extra(writer: &mut Writer, extra: &[Hdu], keep: impl Fn(&str) -> bool) -> Result<()> {
+pub(super) fn write_extra(
+    writer: &mut Writer,
+    extra: &[Hdu],
+    keep: impl Fn(&str) -> bool,
+) -> Result<()> {
     for hdu in extra
         .iter()
         .filter(|h| keep(h.header.str("EXTNAME").unwrap_or("")))
@@ -295,7 +299,7 @@ fn write_extra(writer: &mut Writer, extra: &[Hdu], keep: impl Fn(&str) -> bool) 
 }
 
 /// Writes the `ASDF` extension with these bytes.
-fn write_asdf(writer: &mut Writer, asdf: &[u8]) -> Result<()> {
+pub(super) fn write_asdf(writer: &mut Writer, asdf: &[u8]) -> Result<()> {
     let (header, table) = crate::formats::fits::TableBuilder::new(1)
         .bytes("ASDF_METADATA", asdf)
         .build("ASDF");

@@ -171,6 +171,7 @@ fn bits(model: &Model) -> Vec<u32> {
             .into_iter()
             .chain(rates(&f.rateints))
             .collect(),
+        other => panic!("{} are not made here", other.kind()),
     }
 }
 
@@ -183,7 +184,7 @@ fn run(
     threads: usize,
 ) -> (Vec<u32>, Status) {
     let target = Target {
-        meta: input.meta().clone(),
+        meta: input.meta().expect("metadata").clone(),
         shape,
         out: None,
     };

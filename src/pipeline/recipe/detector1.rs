@@ -7,10 +7,11 @@ use tracing::info;
 
 use crate::exec::Exec;
 use crate::model::Meta;
+use crate::pipeline::product::{optional_path, write_model, write_optional};
 use crate::pipeline::provenance::{Stamp, stamp};
 use crate::pipeline::run::{Ahead, Prepared, Runner, StepReport, load_ahead, prepare};
 use crate::pipeline::settings::Settings;
-use crate::steps::step::{AnyStep, Model, Optional, Target};
+use crate::steps::step::{AnyStep, Model, Target};
 use crate::store::products::{self, RampFile, product_path};
 use crate::store::references::References;
 use crate::{Error, Result, steps};
@@ -158,6 +159,7 @@ impl Job<'_> {
             recipe: "calwebb_detector1",
             context: self.references.context(),
             steps: &self.prepared[..upto],
+            wcs: None,
         };
         stamp(meta, path, &of)
     }
@@ -190,8 +192,8 @@ impl Job<'_> {
 
     /// Saves a model under a suffix.
     fn save(&self, model: &Model, suffix: &str, report: &mut Report, upto: usize) -> Result<()> {
-        let path = product_path(&self.options.out, &model.meta().root(), suffix);
-        write_model(model, &path, &|meta, kind, path| {
+        let path = product_path(&self.options.out, &self.target.meta.root(), suffix);
+        write_model(model, &path, &|meta, kind, path, _| {
             self.stamp(meta, kind, path, upto)
         })?;
         report.products.push(path);
@@ -219,69 +221,12 @@ impl Job<'_> {
         report.products.extend(paths);
         if let Some(opt) = fit.opt {
             let path = optional_path(&self.options.out, &root, &opt);
-            write_optional(opt, &path, &|meta, kind, path| {
+            write_optional(opt, &path, &|meta, kind, path, _| {
                 self.stamp(meta, kind, path, all)
             })?;
             report.products.push(path);
         }
         Ok(())
-    }
-}
-
-type Stamper<'a> = dyn Fn(&mut Meta, &str, &Path) -> Result<Vec<u8>> + 'a;
-
-/// Where a step's optional product goes: under the exposure's name, or the one asked for.
-pub fn optional_path(out: &Path, root: &str, opt: &Optional) -> PathBuf {
-    let stem = opt.name.as_ref().map(|n| {
-        Path::new(n)
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    });
-    product_path(out, stem.as_deref().unwrap_or(root), opt.suffix)
-}
-
-/// Writes a step's optional product.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn write_optional(mut opt: Optional, path: &Path, stamper: &Stamper) -> Result<()> {
-    if let Some(primary) = opt.product.hdus.first_mut() {
-        let mut meta = Meta {
-            primary: std::mem::take(&mut primary.header),
-            ..Meta::default()
-        };
-        stamper(&mut meta, opt.model, path)?;
-        primary.header = meta.primary;
-    }
-    opt.product.write(path, false)
-}
-
-/// Writes any model as its product.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn write_model(model: &Model, path: &Path, stamper: &Stamper) -> Result<()> {
-    match model {
-        Model::Ramp(ramp) => {
-            let mut meta = ramp.meta.clone();
-            let asdf = stamper(&mut meta, "RampModel", path)?;
-            products::write_ramp(path, ramp, &meta, &asdf)
-        }
-        Model::Rate(rate) => {
-            let mut rate = rate.clone();
-            let kind = if rate.nints.is_some() {
-                "CubeModel"
-            } else {
-                "IFUImageModel"
-            };
-            let asdf = stamper(&mut rate.meta, kind, path)?;
-            products::write_rate(path, &rate, &asdf)
-        }
-        Model::Fit(_) => Err(Error::parameter(
-            "fitted rates are two products and cannot be saved as one",
-        )),
     }
 }
 
@@ -291,6 +236,7 @@ fn check_valid(model: &Model, path: &Path) -> Result<()> {
         Model::Ramp(r) => r.data.iter().any(|v| v.is_finite()),
         Model::Rate(r) => r.sci.iter().any(|v| v.is_finite()),
         Model::Fit(f) => f.rate.sci.iter().any(|v| v.is_finite()),
+        _ => true,
     };
     if valid {
         return Ok(());

@@ -1,111 +1,257 @@
-//! One step on one file, as `strun` runs a single step: on, even where it is off by default.
+//! One step on its own, as `strun` runs it: on, even where it is off by default.
 
 use std::path::{Path, PathBuf};
 
-use super::detector1::{optional_path, write_model, write_optional};
 use crate::exec::Exec;
 use crate::formats::fits::FitsFile;
-use crate::model::Shape;
+use crate::model::{Cal, Cubes, Exposures, Observation, Shape, Spectra};
+use crate::pipeline::product::{
+    optional_path, write_cal, write_cube, write_model, write_optional, write_spectrum,
+};
 use crate::pipeline::provenance::{Stamp, stamp};
 use crate::pipeline::run::{Runner, prepare};
 use crate::pipeline::settings::Settings;
 use crate::steps::step::{AnyStep, Model, Status, Target};
+use crate::store::cal::read_cal;
+use crate::store::cube::read_cube;
 use crate::store::products::{RampFile, product_path, read_rate};
 use crate::store::references::References;
+use crate::store::spectrum::read_spectrum;
 use crate::{Error, Result};
 
-/// Runs the step and writes its product; returns the files written.
+/// What a step is run on, and where its products go.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Folder for the products.
+    pub out: PathBuf,
+    /// Exposures of the background, for steps that take them (spectra for master_background).
+    pub background: Vec<PathBuf>,
+    /// Exposures to find bad pixels with.
+    pub selfcal: Vec<PathBuf>,
+}
+
+/// Reads a file as what it holds.
+fn read(path: &Path) -> Result<Model> {
+    let file = FitsFile::open(path)?;
+    if file.find("EXTRACT1D").is_some() {
+        return Ok(Spectra(vec![read_spectrum(path)?]).into());
+    }
+    let axes = file.shape(file.need("SCI")?)?.len();
+    let (cube, image) = (file.find("WMAP").is_some(), file.find("VAR_FLAT").is_some());
+    drop(file);
+    match axes {
+        4 => {
+            let file = RampFile::open(path)?;
+            Ok(file.read(0..file.shape.nints, None)?.into())
+        }
+        3 if cube => Ok(Cubes(vec![read_cube(path)?]).into()),
+        2 if image => Ok(read_cal(path)?.into()),
+        2 => {
+            let cal = read_cal(path)?;
+            match cal.wcs {
+                Some(_) => Ok(cal.into()),
+                None => Ok(read_rate(path)?.into()),
+            }
+        }
+        _ => Ok(read_rate(path)?.into()),
+    }
+}
+
+/// Reads files that are worked on together.
+fn read_set(paths: &[PathBuf], options: &Options) -> Result<Model> {
+    let mut models = paths.iter().map(|p| read(p)).collect::<Result<Vec<_>>>()?;
+    let background = &options.background;
+    Ok(match models.first() {
+        Some(Model::Cubes(_)) => {
+            let all: Result<Vec<Cubes>> = models.into_iter().map(Cubes::try_from).collect();
+            Cubes(all?.into_iter().flat_map(|c| c.0).collect()).into()
+        }
+        Some(Model::Spectra(_)) => {
+            let all: Result<Vec<Spectra>> = models.into_iter().map(Spectra::try_from).collect();
+            Spectra(all?.into_iter().flat_map(|s| s.0).collect()).into()
+        }
+        Some(Model::Cal(_) | Model::Rate(_)) => {
+            let science: Result<Vec<Cal>> = models.into_iter().map(Cal::try_from).collect();
+            let background = background
+                .iter()
+                .map(|p| read_spectrum(p))
+                .collect::<Result<_>>();
+            Exposures {
+                science: science?,
+                background: background?,
+            }
+            .into()
+        }
+        _ if models.len() == 1 => models.remove(0),
+        _ => return Err(Error::input("these files cannot be worked on together")),
+    })
+}
+
+/// Reads one file, with the other members of its association where there are any.
+fn read_one(path: &Path, options: &Options) -> Result<Model> {
+    let model = read(path)?;
+    if options.background.is_empty() && options.selfcal.is_empty() {
+        return Ok(model);
+    }
+    let members = |paths: &[PathBuf]| paths.iter().map(|p| read_cal(p)).collect::<Result<_>>();
+    Ok(Observation {
+        science: model.try_into()?,
+        background: members(&options.background)?,
+        selfcal: members(&options.selfcal)?,
+    }
+    .into())
+}
+
+/// Runs the step on files, together or one after the other as the step takes them, and writes its products;
+/// returns the files written.
 ///
 /// # Errors
-/// Any [`Error`]; [`Error::Input`] where the step does not apply to the file.
+/// Any [`Error`]; [`Error::Input`] where the step does not apply to a file.
 pub fn run(
     step: &'static dyn AnyStep,
-    path: &Path,
+    paths: &[PathBuf],
     settings: &Settings,
     references: &dyn References,
     exec: &Exec,
-    out: &Path,
+    options: &Options,
 ) -> Result<Vec<PathBuf>> {
-    let file = FitsFile::open(path)?;
-    let axes = file.shape(file.need("SCI")?)?.len();
-    drop(file);
-    let (model, shape) = if axes == 4 {
-        let file = RampFile::open(path)?;
-        (
-            Model::from(file.read(0..file.shape.nints, None)?),
-            file.shape,
-        )
-    } else {
-        let rate = read_rate(path)?;
-        let shape = Shape {
-            nints: rate.nints.unwrap_or(1),
-            ngroups: 1,
-            ny: rate.ny,
-            nx: rate.nx,
-        };
-        (Model::from(rate), shape)
-    };
-    let meta = model.meta().clone();
-    let mut prepared = prepare(
-        None,
-        &[step],
-        &meta,
-        &settings.clone().on(step.info().name),
+    let job = Job {
+        step,
+        settings,
         references,
-    )?;
-    let target = Target {
-        meta,
-        shape,
-        out: Some(out.into()),
+        exec,
+        options,
     };
-    let mut runner = Runner::new(exec, &target, false);
-    let Some(only) = prepared.pop() else {
-        return Ok(Vec::new());
-    };
-    let model = runner.step(&only, model)?;
-    if let Some(Status::Skipped(why)) = runner.reports.first().map(|r| r.status.clone()) {
-        tracing::warn!("{}: skipped, {why}", step.info().name);
+    if step.takes_set() {
+        return job.run(read_set(paths, options)?);
     }
-    let steps = [only];
-    let stamper = |meta: &mut crate::model::Meta, kind: &str, path: &Path| {
-        stamp(
-            meta,
-            path,
-            &Stamp {
-                model: kind,
-                recipe: step.info().name,
-                context: references.context(),
-                steps: &steps,
-            },
-        )
+    let mut written = Vec::new();
+    for path in paths {
+        let model = read_one(path, options).and_then(|m| job.run(m));
+        written.extend(model.map_err(|e| e.with_path(path))?);
+    }
+    Ok(written)
+}
+
+struct Job<'a> {
+    step: &'static dyn AnyStep,
+    settings: &'a Settings,
+    references: &'a dyn References,
+    exec: &'a Exec,
+    options: &'a Options,
+}
+
+fn shape(model: &Model) -> Shape {
+    let image = |nints, ny, nx| Shape {
+        nints,
+        ngroups: 1,
+        ny,
+        nx,
     };
-    let root = target.meta.root();
     match model {
-        Model::Fit(fit) => {
-            let (a, b) = (
-                product_path(out, &root, "rate"),
-                product_path(out, &root, "rateints"),
-            );
-            write_model(&fit.rate.into(), &a, &stamper)?;
-            write_model(&fit.rateints.into(), &b, &stamper)?;
-            let mut written = vec![a, b];
-            if let Some(opt) = fit.opt {
-                let path = optional_path(out, &root, &opt);
-                write_optional(opt, &path, &stamper)?;
-                written.push(path);
-            }
-            Ok(written)
+        Model::Ramp(r) => r.shape,
+        Model::Rate(r) => image(r.nints.unwrap_or(1), r.ny, r.nx),
+        Model::Fit(f) => image(1, f.rate.ny, f.rate.nx),
+        Model::Cal(c) => image(1, c.ny, c.nx),
+        Model::Observation(o) => image(1, o.science.ny, o.science.nx),
+        Model::Exposures(e) => e
+            .science
+            .first()
+            .map_or(image(0, 0, 0), |c| image(1, c.ny, c.nx)),
+        Model::Cubes(c) => c.0.first().map_or(image(0, 0, 0), |c| image(1, c.ny, c.nx)),
+        Model::Spectra(_) => image(0, 0, 0),
+    }
+}
+
+impl Job<'_> {
+    fn run(&self, model: Model) -> Result<Vec<PathBuf>> {
+        let name = self.step.info().name;
+        let out = &self.options.out;
+        let Some(meta) = model.meta().cloned() else {
+            return Err(Error::input("there is nothing to work on"));
+        };
+        let target = Target {
+            meta,
+            shape: shape(&model),
+            out: Some(out.clone()),
+        };
+        let settings = self.settings.clone().on(name);
+        let mut prepared = prepare(None, &[self.step], &target.meta, &settings, self.references)?;
+        let mut runner = Runner::new(self.exec, &target, false);
+        let Some(only) = prepared.pop() else {
+            return Ok(Vec::new());
+        };
+        let model = runner.step(&only, model)?;
+        if let Some(Status::Skipped(why)) = runner.reports.first().map(|r| r.status.clone()) {
+            tracing::warn!("{name}: skipped, {why}");
         }
-        other => {
-            let path = product_path(out, &root, step.info().name);
+        let steps = [only];
+        let stamper = |meta: &mut crate::model::Meta,
+                       kind: &str,
+                       path: &Path,
+                       wcs: Option<&crate::formats::asdf::Node>| {
             if path == target.meta.source {
                 return Err(Error::input_file(
-                    &path,
+                    path,
                     "the product would replace its own input; choose another folder",
                 ));
             }
-            write_model(&other, &path, &stamper)?;
-            Ok(vec![path])
+            let of = Stamp {
+                model: kind,
+                recipe: name,
+                context: self.references.context(),
+                steps: &steps,
+                wcs,
+            };
+            stamp(meta, path, &of)
+        };
+        let root = target.meta.root();
+        let labelled = |label: &str, suffix: &str| match label {
+            "" => product_path(out, &root, suffix),
+            label => product_path(out, &format!("{root}_{label}"), suffix),
+        };
+        let mut written = Vec::new();
+        match model {
+            Model::Fit(fit) => {
+                written = vec![
+                    product_path(out, &root, "rate"),
+                    product_path(out, &root, "rateints"),
+                ];
+                write_model(&fit.rate.into(), &written[0], &stamper)?;
+                write_model(&fit.rateints.into(), &written[1], &stamper)?;
+                if let Some(opt) = fit.opt {
+                    let path = optional_path(out, &root, &opt);
+                    write_optional(opt, &path, &stamper)?;
+                    written.push(path);
+                }
+            }
+            Model::Exposures(e) => {
+                for cal in &e.science {
+                    let path = product_path(out, &cal.meta.root(), name);
+                    write_cal(cal, &path, &stamper)?;
+                    written.push(path);
+                }
+            }
+            Model::Cubes(cubes) => {
+                for cube in &cubes.0 {
+                    let path = labelled(&cube.label, "s3d");
+                    write_cube(cube, &path, &stamper)?;
+                    written.push(path);
+                }
+            }
+            Model::Spectra(spectra) => {
+                for spectrum in &spectra.0 {
+                    let path = labelled(&spectrum.label, "x1d");
+                    write_spectrum(spectrum, &path, &stamper)?;
+                    written.push(path);
+                }
+            }
+            other => {
+                let path = product_path(out, &root, name);
+                write_model(&other, &path, &stamper)?;
+                written.push(path);
+            }
         }
+        Ok(written)
     }
 }

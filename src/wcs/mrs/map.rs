@@ -1,31 +1,11 @@
 //! Coordinates of every pixel of the detector at once.
 
 use super::pipeline::Mrs;
+use crate::model::DetectorMap;
 use crate::wcs::pointing::NearbySky;
 
 /// Points of a slice worked on at once: intermediate columns stay in the nearest cache.
 const CHUNK: usize = 1024;
-
-/// Coordinates of pixel centres, row by row; NaN (and slice 0) between slices.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DetectorMap {
-    /// Rows.
-    pub ny: usize,
-    /// Columns.
-    pub nx: usize,
-    /// Slice label: channel times 100 plus number.
-    pub slice: Vec<u16>,
-    /// Along the slice in arcsec.
-    pub alpha: Vec<f64>,
-    /// Across slices in arcsec.
-    pub beta: Vec<f64>,
-    /// Wavelength in micron, with the velocity correction.
-    pub lambda: Vec<f64>,
-    /// Right ascension in degrees; NaN also where lambda is out of the channel's range.
-    pub ra: Vec<f64>,
-    /// Declination in degrees, likewise.
-    pub dec: Vec<f64>,
-}
 
 impl Mrs {
     /// Maps the whole detector. Alpha, beta and lambda are those of [`Mrs::gwcs`] to the bit; the sky is within its

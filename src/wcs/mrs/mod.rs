@@ -11,6 +11,5 @@ mod map;
 mod pipeline;
 mod references;
 
-pub use map::DetectorMap;
 pub use pipeline::Mrs;
 pub use references::{Channel, MrsReferences, Slice};

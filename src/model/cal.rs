@@ -1,0 +1,129 @@
+//! `Cal`: an exposure's image on its way from count rates to surface brightness (`_cal`, `_crf`), with its WCS.
+
+use std::sync::{Arc, OnceLock};
+
+use super::meta::Meta;
+use super::rate::Rate;
+use crate::formats::asdf::Node;
+use crate::formats::fits::Hdu;
+use crate::{Error, Result};
+
+/// An IFU image (calwebb's `IFUImageModel`), `[row][column]`.
+///
+/// Units are those of `BUNIT` in the `SCI` header: DN/s before photom, MJy/sr behind it.
+#[derive(Debug, Clone)]
+pub struct Cal {
+    /// Headers.
+    pub meta: Meta,
+    /// Rows.
+    pub ny: usize,
+    /// Columns.
+    pub nx: usize,
+    /// Values.
+    pub sci: Vec<f32>,
+    /// Standard error, in the unit of `sci`.
+    pub err: Vec<f32>,
+    /// Flags.
+    pub dq: Vec<u32>,
+    /// Variance of the Poisson noise.
+    pub var_poisson: Vec<f32>,
+    /// Variance of the read noise.
+    pub var_rnoise: Vec<f32>,
+    /// Variance of the flat field, from flat_field on.
+    pub var_flat: Option<Vec<f32>>,
+    /// The gwcs object as the product's tree holds it (`meta.wcs`), from assign_wcs on.
+    pub wcs: Option<Arc<Node>>,
+    /// Coordinates of the pixels by this WCS, once somebody has asked for them.
+    pub map: OnceLock<Arc<DetectorMap>>,
+    /// Further HDUs that belong to the product (images and tables steps add), in order.
+    pub extra: Vec<Hdu>,
+}
+
+impl Cal {
+    /// The image of an average count rate; without a WCS yet.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for rates of each integration.
+    pub fn from_rate(rate: Rate) -> Result<Self> {
+        if rate.nints.is_some() {
+            return Err(Error::input_file(
+                &rate.meta.source,
+                "rates of each integration (_rateints) cannot be made into cubes; give the averaged _rate",
+            ));
+        }
+        Ok(Self {
+            meta: rate.meta,
+            ny: rate.ny,
+            nx: rate.nx,
+            sci: rate.sci,
+            err: rate.err,
+            dq: rate.dq,
+            var_poisson: rate.var_poisson,
+            var_rnoise: rate.var_rnoise,
+            var_flat: None,
+            wcs: None,
+            map: OnceLock::new(),
+            extra: rate.extra,
+        })
+    }
+
+    /// The gwcs node.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where assign_wcs has not been run.
+    pub fn need_wcs(&self) -> Result<&Arc<Node>> {
+        self.wcs.as_ref().ok_or_else(|| {
+            Error::input_file(
+                &self.meta.source,
+                "the file holds no WCS (meta.wcs of its ASDF extension); run assign_wcs (sifu spec2) first",
+            )
+        })
+    }
+
+    /// Puts a WCS in place of the one there.
+    pub fn set_wcs(&mut self, wcs: Node) {
+        self.wcs = Some(Arc::new(wcs));
+        self.map = OnceLock::new();
+    }
+}
+
+/// Coordinates of pixel centres, row by row; NaN (and slice 0) between slices.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DetectorMap {
+    /// Rows.
+    pub ny: usize,
+    /// Columns.
+    pub nx: usize,
+    /// Slice label: for MIRI channel times 100 plus number.
+    pub slice: Vec<u16>,
+    /// Along the slice in arcsec.
+    pub alpha: Vec<f64>,
+    /// Across slices in arcsec.
+    pub beta: Vec<f64>,
+    /// Wavelength in micron, with the velocity correction.
+    pub lambda: Vec<f64>,
+    /// Right ascension in degrees; NaN also where lambda is out of the channel's range.
+    pub ra: Vec<f64>,
+    /// Declination in degrees, likewise.
+    pub dec: Vec<f64>,
+}
+
+/// An exposure with the other members of its level-2 association.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// The exposure.
+    pub science: Cal,
+    /// Exposures of the background.
+    pub background: Vec<Cal>,
+    /// Exposures to find bad pixels with.
+    pub selfcal: Vec<Cal>,
+}
+
+/// Exposures that are combined: the members of a level-3 association.
+#[derive(Debug, Clone)]
+pub struct Exposures {
+    /// Exposures of the target.
+    pub science: Vec<Cal>,
+    /// Spectra (`_x1d`) of the background.
+    pub background: Vec<super::Spectrum>,
+}
