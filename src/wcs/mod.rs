@@ -2,10 +2,12 @@
 //!
 //! [`transform`] evaluates the transform classes of ASDF reference files and gwcs objects; [`gwcs`] is a pipeline of them as products
 //! carry it; [`pointing`] leads from the telescope's V2, V3 to the sky; [`mrs`] makes the WCS of a MIRI MRS exposure;
+//! [`exposure`] evaluates the WCS a product carries for many pixels at once;
 //! [`footprint`] and [`moving_target`] follow from it.
 //!
 //! Nothing here reads FITS files or chooses reference files; the callers hand over metadata and trees.
 
+pub mod exposure;
 pub mod footprint;
 pub mod frames;
 pub mod gwcs;
@@ -14,6 +16,7 @@ pub mod mrs;
 pub mod pointing;
 pub mod transform;
 
+pub use exposure::{ExposureWcs, map_of};
 pub use gwcs::Gwcs;
 pub use mrs::Mrs;
 pub use transform::Transform;
