@@ -35,3 +35,6 @@ pub mod store;
 pub mod wcs;
 
 pub use error::{Error, Result};
+
+/// Version of calwebb (the `jwst` package) whose behaviour is followed.
+pub const CALWEBB: &str = "3.0.0";

@@ -1,13 +1,9 @@
 //! `sifu detector1`: `_uncal` exposures to `_rate` and `_rateints`.
 
 use std::path::PathBuf;
-use std::time::Instant;
-
-use indicatif::{ProgressBar, ProgressStyle};
-use tracing::{error, info};
 
 use super::setup::{Global, ParameterArgs, ReferenceArgs};
-use super::{PARTLY, inputs, memory};
+use super::{batch, inputs, memory};
 use crate::pipeline::recipe::detector1::{Options, detector1};
 use crate::{Error, Result};
 
@@ -48,63 +44,10 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         memory: args.memory.unwrap_or_else(memory::free),
     };
     let exec = global.exec()?;
-    let bar = if global.progress() {
-        ProgressBar::new(files.len() as u64).with_style(
-            ProgressStyle::with_template("{spinner} {pos}/{len} {wide_msg} {elapsed}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        )
-    } else {
-        ProgressBar::hidden()
-    };
-    let mut failed = Vec::new();
-    for file in &files {
-        let name = file
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let start = Instant::now();
-        info!("{}", file.display());
-        let done = detector1(file, &settings, &references, &exec, &options, &|step| {
-            bar.set_message(format!("{name}: {step}"));
-            bar.tick();
-        });
-        bar.inc(1);
-        match done {
-            Ok(_) => {
-                let line = format!("{name}: done in {:.2} s", start.elapsed().as_secs_f64());
-                bar.println(&line);
-                info!("{line}");
-            }
-            Err(Error::Interrupted) => {
-                bar.finish_and_clear();
-                return Err(Error::Interrupted);
-            }
-            Err(e) if files.len() == 1 => {
-                bar.finish_and_clear();
-                return Err(e.with_path(file));
-            }
-            Err(e) => {
-                let e = e.with_path(file);
-                bar.suspend(|| error!("{e}"));
-                failed.push(e);
-            }
-        }
-    }
-    bar.finish_and_clear();
-    if failed.is_empty() {
-        return Ok(0);
-    }
-    eprintln!(
-        "sifu: {} of {} exposures failed:",
-        failed.len(),
-        files.len()
-    );
-    for e in &failed {
-        eprintln!("  {e}");
-    }
-    Ok(if failed.len() < files.len() {
-        PARTLY
-    } else {
-        failed[0].exit_code()
+    let name = |file: &PathBuf| inputs::name(file);
+    batch::run(&files, "exposures", global, name, |file, progress| {
+        detector1(file, &settings, &references, &exec, &options, progress)
+            .map(|_| ())
+            .map_err(|e| e.with_path(file))
     })
 }

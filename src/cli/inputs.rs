@@ -1,7 +1,8 @@
 //! Which exposures a command works on: files as given, and the files of one suffix in folders.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::formats::fits::FitsFile;
 use crate::{Error, Result};
 
 /// Files named, and for each folder the files `*_SUFFIX.fits` (or `.fits.gz`) directly in it, sorted.
@@ -43,22 +44,57 @@ pub fn exposures(paths: &[PathBuf], suffix: &str) -> Result<Vec<PathBuf>> {
             return Err(Error::input_file(path, "there is no such file or folder"));
         }
     }
+    out.dedup();
+    let names: Vec<String> = out
+        .iter()
+        .map(|p| name(p).trim_end_matches(".gz").to_owned())
+        .collect();
+    distinct(
+        out.iter()
+            .zip(&names)
+            .map(|(p, n)| (n.as_str(), p.as_path())),
+    )?;
+    Ok(out)
+}
+
+/// Refuses two inputs whose products would have the same name.
+///
+/// # Errors
+/// [`Error::Input`].
+pub fn distinct<'a>(products: impl Iterator<Item = (&'a str, &'a Path)>) -> Result<()> {
     let mut seen = std::collections::BTreeMap::new();
-    for path in &out {
-        let name = path
-            .file_name()
-            .map(|n| n.to_string_lossy().trim_end_matches(".gz").to_owned())
-            .unwrap_or_default();
-        if let Some(other) = seen.insert(name, path) {
-            if other == path {
-                continue;
+    for (name, path) in products {
+        match seen.insert(name, path) {
+            Some(other) if other != path => {
+                return Err(Error::input_file(
+                    path,
+                    format!("would write the same products as {}", other.display()),
+                ));
             }
-            return Err(Error::input_file(
-                path,
-                format!("would write the same products as {}", other.display()),
-            ));
+            _ => {}
         }
     }
-    out.dedup();
-    Ok(out)
+    Ok(())
+}
+
+/// File name of a path, for messages.
+pub fn name(path: &Path) -> String {
+    path.file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// Files with their detector and band, as in `MIRIFULONG SHORT`.
+///
+/// # Errors
+/// Where a header cannot be read.
+pub fn by_band(files: Vec<PathBuf>) -> Result<Vec<(String, PathBuf)>> {
+    let band = |path: PathBuf| {
+        let file = FitsFile::open(&path)?;
+        let header = &file.hdus()[0].header;
+        let text = |keyword| header.str(keyword).unwrap_or("?").trim().to_owned();
+        let band = format!("{} {}", text("DETECTOR"), text("BAND"));
+        Ok((band, path))
+    };
+    files.into_iter().map(band).collect()
 }

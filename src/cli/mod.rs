@@ -1,6 +1,8 @@
 //! The program: one file a subcommand. Parses, sets up logging, threads and the stop signal, and
 //! turns errors into messages and exit codes.
 
+mod asn;
+mod batch;
 mod config;
 mod demo;
 mod describe;
@@ -11,6 +13,8 @@ mod memory;
 mod refs;
 mod setup;
 mod simulate;
+mod spec2;
+mod spec3;
 mod step;
 mod wcs;
 
@@ -37,6 +41,9 @@ kernel, 5 input/output error, 6 partly done (some exposures failed), 130 interru
 #[derive(Debug, Subcommand)]
 enum Command {
     Detector1(detector1::Args),
+    Spec2(spec2::Args),
+    Spec3(spec3::Args),
+    Asn(asn::Args),
     Step(step::Args),
     Describe(describe::Args),
     Inspect(inspect::Args),
@@ -69,6 +76,9 @@ fn run(cli: Cli) -> Result<u8> {
     setup::logging(&cli.global)?;
     match cli.command {
         Command::Detector1(args) => detector1::run(&args, &cli.global),
+        Command::Spec2(args) => spec2::run(&args, &cli.global),
+        Command::Spec3(args) => spec3::run(&args, &cli.global),
+        Command::Asn(args) => asn::run(&args),
         Command::Step(args) => step::run(&args, &cli.global),
         Command::Describe(args) => describe::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -3,13 +3,10 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::Result;
 use crate::formats::asdf::{Node, fits_extension};
 use crate::model::Meta;
 use crate::pipeline::run::Prepared;
-
-/// Version of calwebb (the `jwst` package) whose behaviour is followed.
-pub const CALWEBB: &str = "3.0.0";
+use crate::{CALWEBB, Result};
 
 /// This program and its version.
 pub const SOFTWARE: &str = concat!("sifu ", env!("CARGO_PKG_VERSION"));

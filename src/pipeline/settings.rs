@@ -81,10 +81,10 @@ impl Settings {
         Ok(self)
     }
 
-    /// Adds a recipe's own settings.
+    /// Adds a recipe's own settings beneath everything the user asked for.
     #[must_use]
-    pub fn recipe(mut self, name: &str, table: Table) -> Self {
-        self.layers.push((name.into(), table));
+    pub fn beneath(mut self, name: &str, table: Table) -> Self {
+        self.layers.insert(0, (name.into(), table));
         self
     }
 
@@ -100,18 +100,12 @@ impl Settings {
         self.assignments(texts.iter().map(String::as_str))
     }
 
-    /// Turns a step on below everything the user asked for (a step run alone is on unless told otherwise).
+    /// Turns a step on beneath everything the user asked for (a step run alone is on unless told otherwise).
     #[must_use]
-    pub fn on(mut self, step: &str) -> Self {
-        let on = Table::from_iter([(
-            step.to_owned(),
-            Value::Table(Table::from_iter([(
-                "skip".to_owned(),
-                Value::Boolean(false),
-            )])),
-        )]);
-        self.layers.insert(0, ("single step".into(), on));
-        self
+    pub fn on(self, step: &str) -> Self {
+        let on = Table::from_iter([("skip".to_owned(), Value::Boolean(false))]);
+        let on = Table::from_iter([(step.to_owned(), Value::Table(on))]);
+        self.beneath("single step", on)
     }
 
     /// A flag of a section that is not a step.

@@ -1,5 +1,6 @@
 //! Where things lie: exposures and products, the CRDS cache, reference files.
 
+pub mod association;
 pub mod cal;
 pub mod crds;
 pub mod cube;

@@ -211,20 +211,7 @@ pub fn to_bytes(tree: &Node) -> Result<Vec<u8>> {
 /// # Errors
 /// Those of [`to_bytes`], and [`Error::Io`].
 pub fn write(path: impl AsRef<Path>, tree: &Node) -> Result<()> {
-    let path = path.as_ref();
-    let bytes = to_bytes(tree)?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let temporary = tempfile::Builder::new()
-        .prefix(".")
-        .suffix(".part")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(|e| Error::io(path, e))?
-        .into_temp_path();
-    // the file itself is made anew, so that it has the permissions that files have here
-    std::fs::remove_file(&temporary)
-        .and_then(|()| std::fs::write(&temporary, bytes))
-        .and_then(|()| std::fs::rename(&temporary, path))
-        .map_err(|e| Error::io(path, e))
+    crate::formats::write_whole(path.as_ref(), &to_bytes(tree)?)
 }
 
 /// What wrote the file.

@@ -5,16 +5,17 @@ use std::sync::mpsc::Receiver;
 
 use tracing::info;
 
+use super::{Report, find};
 use crate::exec::Exec;
 use crate::model::Meta;
 use crate::pipeline::product::{optional_path, write_model, write_optional};
 use crate::pipeline::provenance::{Stamp, stamp};
-use crate::pipeline::run::{Ahead, Prepared, Runner, StepReport, load_ahead, prepare};
+use crate::pipeline::run::{Ahead, Prepared, Runner, load_ahead, prepare};
 use crate::pipeline::settings::Settings;
 use crate::steps::step::{AnyStep, Model, Target};
 use crate::store::products::{self, RampFile, product_path};
 use crate::store::references::References;
-use crate::{Error, Result, steps};
+use crate::{Error, Result};
 
 /// Steps for MIRI, in order.
 pub const MIRI: &[&str] = &[
@@ -50,15 +51,6 @@ pub struct Options {
     pub memory: usize,
 }
 
-/// What was done.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// Files written.
-    pub products: Vec<PathBuf>,
-    /// Every step in order.
-    pub steps: Vec<StepReport>,
-}
-
 /// The steps for an exposure.
 ///
 /// # Errors
@@ -76,13 +68,7 @@ pub fn recipe(meta: &Meta) -> Result<Vec<&'static dyn AnyStep>> {
             ));
         }
     };
-    names
-        .iter()
-        .map(|n| {
-            steps::find(n)
-                .ok_or_else(|| Error::parameter(format!("step {n} is not in the list of steps")))
-        })
-        .collect()
+    find(names)
 }
 
 /// Reduces one exposure. `progress` is told each step's name before it starts.

@@ -2,3 +2,103 @@
 
 pub mod detector1;
 pub mod single;
+pub mod spec2;
+pub mod spec3;
+
+use std::path::{Path, PathBuf};
+
+use super::provenance::{Stamp, stamp};
+use super::run::{Prepared, StepReport};
+use crate::formats::asdf::Node;
+use crate::model::{Meta, Rate};
+use crate::steps::step::AnyStep;
+use crate::store::products::product_path;
+use crate::store::references::References;
+use crate::{Error, Result, steps};
+
+/// What was done.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Files written.
+    pub products: Vec<PathBuf>,
+    /// Every step in order.
+    pub steps: Vec<StepReport>,
+}
+
+/// The steps of these names.
+///
+/// # Errors
+/// [`Error::Parameter`] where one is not in the list of steps.
+fn find(names: &[&str]) -> Result<Vec<&'static dyn AnyStep>> {
+    names
+        .iter()
+        .map(|n| {
+            steps::find(n)
+                .ok_or_else(|| Error::parameter(format!("step {n} is not in the list of steps")))
+        })
+        .collect()
+}
+
+/// Stamps products of a recipe with what was done so far.
+struct Stamper<'a> {
+    recipe: &'static str,
+    references: &'a dyn References,
+    steps: &'a [Prepared],
+}
+
+impl Stamper<'_> {
+    fn stamp(
+        &self,
+        meta: &mut Meta,
+        model: &str,
+        path: &Path,
+        wcs: Option<&Node>,
+    ) -> Result<Vec<u8>> {
+        let of = Stamp {
+            model,
+            recipe: self.recipe,
+            context: self.references.context(),
+            steps: self.steps,
+            wcs,
+        };
+        stamp(meta, path, &of)
+    }
+}
+
+/// The cards of steps that other modes have and this one does not: skipped, as calwebb records them.
+fn record_absent(meta: &mut Meta, absent: &[(&str, &str)]) {
+    for (keyword, title) in absent {
+        meta.set_in_block(
+            "        Calibration step information",
+            "S_",
+            keyword,
+            "SKIPPED",
+            title,
+        );
+    }
+}
+
+/// Names the association in a product's headers.
+fn record_association(meta: &mut Meta, pool: &str, table: &str) {
+    let title = "        Association information";
+    meta.set_in_block(title, "ASN", "ASNPOOL", pool, "Name of the ASN pool");
+    meta.set_in_block(title, "ASN", "ASNTABLE", table, "Name of the ASN table");
+}
+
+/// Path of a product with a label (as in `ch1-short`) in its name where there is one.
+fn labelled(out: &Path, stem: &str, label: &str, suffix: &str) -> PathBuf {
+    match label {
+        "" => product_path(out, stem, suffix),
+        label => product_path(out, &format!("{stem}_{label}"), suffix),
+    }
+}
+
+/// Sizes of an averaged rate, for what asks for those of ramps.
+fn image_shape(rate: &Rate) -> crate::model::Shape {
+    crate::model::Shape {
+        nints: 1,
+        ngroups: 1,
+        ny: rate.ny,
+        nx: rate.nx,
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::labelled;
 use crate::exec::Exec;
 use crate::formats::fits::FitsFile;
 use crate::model::{Cal, Cubes, Exposures, Observation, Shape, Spectra};
@@ -206,10 +207,6 @@ impl Job<'_> {
             stamp(meta, path, &of)
         };
         let root = target.meta.root();
-        let labelled = |label: &str, suffix: &str| match label {
-            "" => product_path(out, &root, suffix),
-            label => product_path(out, &format!("{root}_{label}"), suffix),
-        };
         let mut written = Vec::new();
         match model {
             Model::Fit(fit) => {
@@ -234,14 +231,14 @@ impl Job<'_> {
             }
             Model::Cubes(cubes) => {
                 for cube in &cubes.0 {
-                    let path = labelled(&cube.label, "s3d");
+                    let path = labelled(out, &root, &cube.label, "s3d");
                     write_cube(cube, &path, &stamper)?;
                     written.push(path);
                 }
             }
             Model::Spectra(spectra) => {
                 for spectrum in &spectra.0 {
-                    let path = labelled(&spectrum.label, "x1d");
+                    let path = labelled(out, &root, &spectrum.label, "x1d");
                     write_spectrum(spectrum, &path, &stamper)?;
                     written.push(path);
                 }

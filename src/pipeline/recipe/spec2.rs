@@ -1,0 +1,328 @@
+//! calwebb_spec2 for MIRI MRS: `_rate` to `_cal`, `_s3d` and `_x1d`.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+
+use toml::{Table, Value};
+use tracing::info;
+
+use super::{Report, Stamper, find, image_shape, labelled, record_absent, record_association};
+use crate::exec::Exec;
+use crate::model::{Cal, Meta, Observation};
+use crate::pipeline::product::{write_cal, write_cube, write_model, write_spectrum};
+use crate::pipeline::run::{Ahead, Prepared, Runner, load_ahead, prepare};
+use crate::pipeline::settings::Settings;
+use crate::steps::step::{AnyStep, Model, Target};
+use crate::store::association::{Association, Product};
+use crate::store::cal::read_cal;
+use crate::store::products::{product_path, read_rate};
+use crate::store::references::References;
+use crate::{Error, Result};
+
+/// Steps for MIRI MRS up to the calibrated image, in order.
+pub const MRS: &[&str] = &[
+    "assign_wcs",
+    "badpix_selfcal",
+    "bkg_subtract",
+    "srctype",
+    "straylight",
+    "flat_field",
+    "fringe",
+    "photom",
+    "residual_fringe",
+];
+
+/// Steps from the calibrated image to cube and spectrum, in order.
+pub const CUBES: &[&str] = &[
+    "adaptive_trace_model",
+    "pixel_replace",
+    "cube_build",
+    "extract_1d",
+];
+
+/// Steps of calwebb_spec2 that are for other modes: status keyword and title.
+const ABSENT: &[(&str, &str)] = &[
+    ("S_MSAFLG", "NIRSpec MSA Stuck Shutter Flagging"),
+    ("S_CLNFNS", "Clean Flicker Noise"),
+    ("S_IMPRNT", "NIRSpec MSA Imprint Subtraction"),
+    ("S_TACNTR", "Target Acquisition Centering"),
+    ("S_PTHLOS", "Pathloss Correction"),
+    ("S_BARSHA", "NIRSpec bar shadow correction"),
+];
+
+/// What to write, and where.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder for all products.
+    pub out: PathBuf,
+    /// Save the product of every step that is on.
+    pub save_intermediates: bool,
+}
+
+/// One exposure and what belongs to it.
+#[derive(Debug, Clone, Default)]
+pub struct Job {
+    /// What the names of products begin with.
+    pub stem: String,
+    /// The exposure (`_rate`).
+    pub science: PathBuf,
+    /// Exposures of the background.
+    pub background: Vec<PathBuf>,
+    /// Exposures to find bad pixels with.
+    pub selfcal: Vec<PathBuf>,
+    /// `ASNPOOL`.
+    pub pool: String,
+    /// `ASNTABLE`.
+    pub table: String,
+}
+
+impl Job {
+    /// A file on its own.
+    pub fn alone(science: &Path, background: &[PathBuf]) -> Self {
+        let meta = Meta {
+            source: science.into(),
+            ..Meta::default()
+        };
+        Self {
+            stem: meta.root(),
+            science: science.into(),
+            background: background.to_vec(),
+            selfcal: Vec::new(),
+            pool: "singleton".into(),
+            table: "singleton".into(),
+        }
+    }
+
+    /// A product of a level-2 association.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where it has not exactly one science member, or a member does not exist.
+    pub fn of_product(association: &Association, product: &Product) -> Result<Self> {
+        let fault = |what: String| match &association.path {
+            Some(path) => Error::input_file(path, what),
+            None => Error::input(what),
+        };
+        let science = association.files(product, "science")?;
+        let [science] = science.as_slice() else {
+            return Err(fault(format!(
+                "product {} has {} science members; a level-2 product has one exposure",
+                product.name,
+                science.len()
+            )));
+        };
+        if product.members.iter().any(|m| m.exptype == "imprint") {
+            return Err(fault(format!(
+                "product {} has imprint members, which belong to NIRSpec and are not supported yet",
+                product.name
+            )));
+        }
+        Ok(Self {
+            stem: product.stem().to_owned(),
+            science: science.clone(),
+            background: association.files(product, "background")?,
+            selfcal: association.files(product, "selfcal")?,
+            pool: association.pool.clone(),
+            table: association.table_name(),
+        })
+    }
+}
+
+/// What the recipe sets other than the steps' own defaults.
+fn own_settings() -> Table {
+    let cube_build = Table::from_iter([("skip_dqflagging".to_owned(), Value::Boolean(true))]);
+    Table::from_iter([("cube_build".to_owned(), Value::Table(cube_build))])
+}
+
+/// The steps for an exposure.
+///
+/// # Errors
+/// [`Error::Input`] where the exposure is not of a supported kind.
+pub fn recipe(meta: &Meta) -> Result<Vec<&'static dyn AnyStep>> {
+    match meta.need_str("EXP_TYPE")? {
+        "MIR_MRS" => find(&[MRS, CUBES].concat()),
+        other => Err(Error::input_file(
+            &meta.source,
+            format!(
+                "EXP_TYPE = {other} is not supported yet; spec2 takes MIRI MRS exposures (MIR_MRS)"
+            ),
+        )),
+    }
+}
+
+/// Reduces one exposure. `progress` is told each step's name before it starts.
+///
+/// # Errors
+/// Any [`Error`], about this exposure; products are written whole or not at all.
+pub fn spec2(
+    job: &Job,
+    settings: &Settings,
+    references: &dyn References,
+    exec: &Exec,
+    options: &Options,
+    progress: &dyn Fn(&str),
+) -> Result<Report> {
+    progress("reading");
+    let rate = read_rate(&job.science)?;
+    let list = recipe(&rate.meta)?;
+    let settings = settings.clone().beneath("spec2", own_settings());
+    let prepared = prepare(
+        Some("Spec2Pipeline"),
+        &list,
+        &rate.meta,
+        &settings,
+        references,
+    )?;
+    let target = Target {
+        meta: rate.meta.clone(),
+        shape: image_shape(&rate),
+        out: Some(options.out.clone()),
+    };
+    let members = |paths: &[PathBuf]| -> Result<Vec<Cal>> {
+        paths.iter().map(|p| member(p, &rate.meta)).collect()
+    };
+    let observation = Observation {
+        background: members(&job.background)?,
+        selfcal: members(&job.selfcal)?,
+        science: Cal::from_rate(rate)?,
+    };
+    let run = Run {
+        job,
+        prepared: &prepared,
+        target: &target,
+        references,
+        options,
+        exec,
+    };
+    let mut report = Report::default();
+    let ahead = |send: &dyn Fn(Ahead) -> bool| load_ahead(&prepared, &target, send);
+    exec.feed(1, ahead, |ahead| {
+        run.steps(observation, ahead, &mut report, progress)
+    })?;
+    info!(
+        "{}: {} products written",
+        job.science.display(),
+        report.products.len()
+    );
+    Ok(report)
+}
+
+/// Reads another member, which must be of the same detector and band.
+fn member(path: &Path, science: &Meta) -> Result<Cal> {
+    let cal = read_cal(path)?;
+    for keyword in ["INSTRUME", "DETECTOR", "CHANNEL", "BAND"] {
+        let (a, b) = (science.str(keyword), cal.meta.str(keyword));
+        if a != b {
+            return Err(Error::input_file(
+                path,
+                format!(
+                    "{keyword} = {} where {} has {}; background and selfcal members must be of the exposure's own detector and band",
+                    b.unwrap_or("(none)"),
+                    science.source.display(),
+                    a.unwrap_or("(none)")
+                ),
+            ));
+        }
+    }
+    Ok(cal)
+}
+
+/// One exposure's reduction.
+struct Run<'a> {
+    job: &'a Job,
+    prepared: &'a [Prepared],
+    target: &'a Target,
+    references: &'a dyn References,
+    options: &'a Options,
+    exec: &'a Exec,
+}
+
+impl Run<'_> {
+    fn stamper(&self, upto: usize) -> Stamper<'_> {
+        Stamper {
+            recipe: "calwebb_spec2",
+            references: self.references,
+            steps: &self.prepared[..upto],
+        }
+    }
+
+    fn steps(
+        &self,
+        observation: Observation,
+        ahead: Option<&Receiver<Ahead>>,
+        report: &mut Report,
+        progress: &dyn Fn(&str),
+    ) -> Result<()> {
+        let mut runner = Runner::new(self.exec, self.target, false).ahead(ahead);
+        let mut model = Model::from(observation);
+        for (i, p) in self.prepared.iter().enumerate() {
+            let name = p.step.info().name;
+            progress(name);
+            if name == CUBES[0] {
+                model = self.calibrated(model, i, report)?;
+            }
+            // a cube that is off leaves nothing to extract from
+            if name == "extract_1d" && !matches!(model, Model::Cubes(_)) {
+                break;
+            }
+            model = runner.step(p, model)?;
+            if name == "bkg_subtract"
+                && let Model::Observation(o) = model
+            {
+                // the members have done their service
+                model = o.science.into();
+            }
+            self.save(&model, p, i + 1, report)?;
+        }
+        report.steps = runner.reports;
+        Ok(())
+    }
+
+    /// Writes the calibrated image.
+    fn calibrated(&self, model: Model, upto: usize, report: &mut Report) -> Result<Model> {
+        let mut cal = Cal::try_from(model)?;
+        if !cal.sci.iter().any(|v| v.is_finite()) {
+            return Err(Error::science(
+                "no pixel has a valid value (everything is NaN or between the slices); nothing is written",
+            )
+            .with_path(&self.job.science));
+        }
+        record_absent(&mut cal.meta, ABSENT);
+        record_association(&mut cal.meta, &self.job.pool, &self.job.table);
+        let path = product_path(&self.options.out, &self.job.stem, "cal");
+        let stamper = self.stamper(upto);
+        write_cal(&cal, &path, &|m, kind, p, w| stamper.stamp(m, kind, p, w))?;
+        report.products.push(path);
+        Ok(cal.into())
+    }
+
+    /// Writes what a step gave, where it is one of the recipe's products or intermediates are wanted.
+    fn save(&self, model: &Model, p: &Prepared, upto: usize, report: &mut Report) -> Result<()> {
+        let (out, stem) = (&self.options.out, &self.job.stem);
+        let stamper = self.stamper(upto);
+        let stamp: &crate::pipeline::product::Stamper =
+            &|m, kind, path, wcs| stamper.stamp(m, kind, path, wcs);
+        match model {
+            Model::Cubes(cubes) => {
+                for cube in &cubes.0 {
+                    let path = labelled(out, stem, &cube.label, "s3d");
+                    write_cube(cube, &path, stamp)?;
+                    report.products.push(path);
+                }
+            }
+            Model::Spectra(spectra) => {
+                for spectrum in &spectra.0 {
+                    let path = labelled(out, stem, &spectrum.label, "x1d");
+                    write_spectrum(spectrum, &path, stamp)?;
+                    report.products.push(path);
+                }
+            }
+            image if self.options.save_intermediates && !p.settings.skip => {
+                let path = product_path(out, stem, p.step.info().name);
+                write_model(image, &path, stamp)?;
+                report.products.push(path);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
