@@ -16,12 +16,12 @@ import argparse
 import glob
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
 from astropy.io import fits
+from compare import Sifu, close, ulps
 
 ORDER = (
     "group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix "
@@ -31,21 +31,10 @@ ARRAYS = ("SCI", "ERR", "VAR_POISSON", "VAR_RNOISE", "AVDRKCUR")
 FLAGS = ("PIXELDQ", "GROUPDQ", "DQ")
 
 
-def ulps(a, b):
-    """Distance in units in the last place of float32, NaN equal to NaN."""
-    a, b = np.asarray(a, "f4"), np.asarray(b, "f4")
-    both = np.isnan(a) & np.isnan(b)
-    i, j = (np.where(x.view("i4") < 0, np.int64(-(2**31)) - x.view("i4"), x.view("i4").astype("i8")) for x in (a, b))
-    out = np.abs(i - j)
-    out[both] = 0
-    return out
-
-
 def keywords(a, b):
     """Status and reference keywords that differ."""
     keys = [k for k in a if k.startswith(("S_", "R_")) or k in ("NINTS", "NGROUPS", "BUNIT", "GAINFACT", "PRIMECRS", "EXTNCRS")]
     keys += [k for k in a if k.startswith(("INT1", "INT2"))]
-    close = lambda x, y: x == y or (isinstance(x, float) and isinstance(y, (int, float)) and abs(x - y) <= 1e-9 * abs(x))  # noqa: E731
     return [f"{k}: {a[k]!r} != {b.get(k)!r}" for k in keys if k not in b or not close(a[k], b[k])]
 
 
@@ -113,12 +102,7 @@ def main():
     common = ["-q", "--crds", args.crds, "--context", args.context] + [x for s in args.set for x in ("--set", s)]
     failures, table = [], []
 
-    def sifu(*command):
-        done = subprocess.run([args.sifu, *command, *common], capture_output=True, text=True, check=False)
-        if done.returncode:
-            failures.append(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}")
-        return done.returncode == 0
-
+    sifu = Sifu(args.sifu, common, failures)
     uncals = sorted(glob.glob(os.path.join(args.data, "*_uncal.fits")))
     if not uncals:
         sys.exit(f"no *_uncal.fits in {args.data}")
