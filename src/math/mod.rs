@@ -3,7 +3,9 @@
 pub mod dilate;
 pub mod float32;
 pub mod median;
+pub mod median_filter;
 pub mod pairwise_sum;
+pub mod percentile;
 pub mod regions;
 pub mod ring_filter;
 pub mod sigma_clip;

@@ -10,12 +10,17 @@ pub const MAX_ITERATIONS: usize = 5;
 /// deviations, found by clipping `values` up to [`MAX_ITERATIONS`] times. NaN bounds for no values.
 /// `values` must be finite; they are reordered and overwritten.
 pub fn clip_bounds(values: &mut [f64], sigma: f64) -> (f64, f64) {
+    clip_bounds_within(values, sigma, Some(MAX_ITERATIONS))
+}
+
+/// As [`clip_bounds`] with at most `rounds` rounds (at least one), none for as many as take something out.
+pub fn clip_bounds_within(values: &mut [f64], sigma: f64, rounds: Option<usize>) -> (f64, f64) {
     if values.is_empty() {
         return (f64::NAN, f64::NAN);
     }
     let mut count = values.len();
-    let mut bounds = (f64::NAN, f64::NAN);
-    for _ in 0..MAX_ITERATIONS {
+    let mut round = 0;
+    loop {
         let kept = &mut values[..count];
         let centre = median_reordering(kept);
         let mean = kept.iter().fold(0.0, |sum, v| sum + v) / count as f64;
@@ -23,7 +28,7 @@ pub fn clip_bounds(values: &mut [f64], sigma: f64) -> (f64, f64) {
             .iter()
             .fold(0.0, |sum, v| sum + (v - mean) * (v - mean));
         let deviation = (squares / count as f64).sqrt();
-        bounds = (centre - sigma * deviation, centre + sigma * deviation);
+        let bounds = (centre - sigma * deviation, centre + sigma * deviation);
         let mut inside = 0;
         for i in 0..count {
             if values[i] >= bounds.0 && values[i] <= bounds.1 {
@@ -31,12 +36,12 @@ pub fn clip_bounds(values: &mut [f64], sigma: f64) -> (f64, f64) {
                 inside += 1;
             }
         }
-        if inside == count || inside == 0 {
-            break;
+        round += 1;
+        if inside == count || inside == 0 || rounds.is_some_and(|most| round >= most) {
+            return bounds;
         }
         count = inside;
     }
-    bounds
 }
 
 fn median_reordering(values: &mut [f64]) -> f64 {
@@ -102,6 +107,21 @@ mod tests {
         let mut values = [1.0, 2.0, 3.0, 4.0, 2.0, 3.0, 2.0, 3.0, 97.0, 13.0];
         let (low, high) = clip_bounds(&mut values, 2.0);
         assert!(low > -0.1 && high < 5.1, "{low} {high}");
+    }
+
+    #[test]
+    fn rounds_are_limited_only_where_asked() {
+        // Each round takes the largest of what is left.
+        let values: Vec<f64> = (0..12).map(|k| 10f64.powi(k)).collect();
+        let bounds: Vec<_> = [Some(1), Some(2), None]
+            .map(|rounds| clip_bounds_within(&mut values.clone(), 1.5, rounds).1)
+            .to_vec();
+        assert!(bounds[0] > bounds[1] && bounds[1] > bounds[2], "{bounds:?}");
+        let (all, five) = (
+            clip_bounds_within(&mut values.clone(), 1.5, None),
+            clip_bounds(&mut values.clone(), 1.5),
+        );
+        assert!(all.1 < five.1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Calibration steps, one file or folder each, and the one list of them.
 
 pub mod detector;
+pub mod spectral;
 pub mod step;
 
 use step::{AnyStep, Entry};
@@ -26,6 +27,8 @@ pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<detector::persistence::Persistence>::new(),
     &Entry::<detector::ramp_fit::RampFit>::new(),
     &Entry::<detector::gain_scale::GainScale>::new(),
+    &Entry::<spectral::badpix_selfcal::BadpixSelfcal>::new(),
+    &Entry::<spectral::bkg_subtract::BkgSubtract>::new(),
 ];
 
 /// The step of this name.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::common::{NX, NY, Tiny, primary, references};
 use sifu::exec::Exec;
-use sifu::model::{Meta, Ramp, Rate, Shape};
+use sifu::model::{Cal, Meta, Observation, Ramp, Rate, Shape};
 use sifu::steps::step::{AnyStep, Model, RefPaths, Status, Target};
 
 /// Headings of a step's manual, in order.
@@ -31,7 +31,7 @@ macro_rules! check_step {
 
 check_step! {
     group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix
-    charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale
+    charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale badpix_selfcal bkg_subtract
 }
 
 #[test]
@@ -136,6 +136,16 @@ fn rate(shape: Shape, seed: u64) -> Rate {
     }
 }
 
+/// An exposure with members, as calwebb_spec2 has it.
+fn observation(shape: Shape, seed: u64) -> Observation {
+    let cal = |seed| Cal::from_rate(rate(shape, seed)).expect("an image");
+    Observation {
+        science: cal(seed),
+        background: vec![cal(seed + 100), cal(seed + 200), cal(seed + 300)],
+        selfcal: vec![cal(seed + 400)],
+    }
+}
+
 fn paths(step: &dyn AnyStep, folder: &Path) -> RefPaths {
     let mut out = BTreeMap::new();
     for r in step.info().references {
@@ -157,7 +167,21 @@ fn bits(model: &Model) -> Vec<u32> {
             .chain(r.dq.iter().copied())
             .collect()
     }
+    fn image(c: &Cal) -> Vec<u32> {
+        let flat = c.var_flat.as_deref().unwrap_or(&[]);
+        [&c.sci, &c.err, &c.var_poisson, &c.var_rnoise]
+            .into_iter()
+            .flat_map(|v| floats(v))
+            .chain(floats(flat))
+            .chain(c.dq.iter().copied())
+            .collect()
+    }
     match model {
+        Model::Cal(c) => image(c),
+        Model::Observation(o) => {
+            let all = [&o.science].into_iter().chain(&o.background);
+            all.flat_map(image).collect()
+        }
         Model::Ramp(r) => {
             let dark = r.average_dark_current.as_deref().unwrap_or(&[]);
             floats(&r.data)
@@ -209,8 +233,12 @@ fn run(
         Err(sifu::Error::Science { message, .. }) => return (Vec::new(), Status::Failed(message)),
         Err(e) => panic!("{e}"),
     };
+    let kept = |a: u32, b: u32| a & !step.clears() & !b == 0;
+    if let (Model::Observation(a), Model::Observation(b)) = (input, &out) {
+        let mut pixels = a.science.dq.iter().zip(&b.science.dq);
+        assert!(pixels.all(|(a, b)| kept(*a, *b)), "DQ bits were cleared");
+    }
     if let (Model::Ramp(a), Model::Ramp(b)) = (input, &out) {
-        let kept = |a: u32, b: u32| a & !step.clears() & !b == 0;
         let mut pixels = a.pixeldq.iter().zip(&b.pixeldq);
         assert!(
             pixels.all(|(a, b)| kept(*a, *b)),
@@ -267,7 +295,7 @@ fn check(name: &str) {
         ny: NY,
         nx: NX,
     };
-    let shape = if name == "refpix" {
+    let shape = if ["refpix", "badpix_selfcal"].contains(&name) {
         Shape {
             nints: 1,
             ngroups: 3,
@@ -277,12 +305,10 @@ fn check(name: &str) {
     } else {
         tiny
     };
-    let make = |seed| {
-        if name == "gain_scale" {
-            Model::from(rate(shape, seed))
-        } else {
-            Model::from(ramp(shape, seed))
-        }
+    let make = |seed| match name {
+        "gain_scale" => Model::from(rate(shape, seed)),
+        "badpix_selfcal" | "bkg_subtract" => Model::from(observation(shape, seed)),
+        _ => Model::from(ramp(shape, seed)),
     };
     let input = make(1);
     let (one, status) = run(step, &input, shape, dir.path(), 1);
@@ -299,6 +325,18 @@ fn check(name: &str) {
             one != bits(&input),
             "the step says it is done and changed nothing"
         );
+    }
+    if let Model::Observation(o) = make(2) {
+        for (value, flags) in [(f32::NAN, 0), (f32::INFINITY, 0), (1.0, u32::MAX)] {
+            let mut bad = o.clone();
+            let members = [&mut bad.science].into_iter().chain(&mut bad.background);
+            for cal in members.chain(&mut bad.selfcal) {
+                cal.sci.fill(value);
+                cal.err.fill(value);
+                cal.dq.iter_mut().for_each(|d| *d |= flags);
+            }
+            run(step, &(*bad).into(), shape, dir.path(), 2);
+        }
     }
     if let Model::Ramp(ramp) = make(2) {
         let mut nan = ramp.clone();
