@@ -318,7 +318,7 @@ fn a_moving_target_has_a_frame_of_its_own() {
     };
     let xy = [pixels[0].as_slice(), &pixels[1]];
     let sky = mrs.gwcs().forward(&xy).unwrap();
-    let moving = with_target_frame(mrs.gwcs().clone(), (54.4, 18.7), (54.3, 18.9));
+    let moving = with_target_frame(mrs.gwcs().clone(), (54.4, 18.7), (54.3, 18.9)).unwrap();
     assert_eq!(moving.last(), "moving_target");
     let shifted = moving.forward(&xy).unwrap();
     for k in 0..xy[0].len() {

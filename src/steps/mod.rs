@@ -1,5 +1,6 @@
 //! Calibration steps, one file or folder each, and the one list of them.
 
+pub mod combine;
 pub mod detector;
 pub mod spectral;
 pub mod step;
@@ -27,8 +28,10 @@ pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<detector::persistence::Persistence>::new(),
     &Entry::<detector::ramp_fit::RampFit>::new(),
     &Entry::<detector::gain_scale::GainScale>::new(),
+&Entry::<spectral::assign_wcs::AssignWcs>::new(),
     &Entry::<spectral::badpix_selfcal::BadpixSelfcal>::new(),
     &Entry::<spectral::bkg_subtract::BkgSubtract>::new(),
+    &Entry::<combine::assign_mtwcs::AssignMtwcs>::new(),
 ];
 
 /// The step of this name.

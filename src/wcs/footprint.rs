@@ -10,7 +10,7 @@ pub struct Footprint {
     pub ra: (f64, f64),
     /// Least and greatest declination in degrees.
     pub dec: (f64, f64),
-    /// Least and greatest wavelength in micron.
+    /// Least and greatest wavelength in micron (calwebb's `spectral_region`).
     pub lambda: (f64, f64),
 }
 
@@ -32,7 +32,8 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 impl Footprint {
-    /// The footprint of points; none where no point has coordinates.
+    /// The footprint of points; none where no point has coordinates. Wavelengths of points without a position do not
+    /// count.
     pub fn of(ra: &[f64], dec: &[f64], lambda: &[f64]) -> Option<Self> {
         let mut finite: Vec<f64> = ra.iter().copied().filter(|v| v.is_finite()).collect();
         if finite.is_empty() {
@@ -56,10 +57,11 @@ impl Footprint {
         if high >= 360.0 {
             high -= 360.0;
         }
+        let seen = ra.iter().zip(lambda).filter(|(ra, _)| ra.is_finite());
         Some(Self {
             ra: (low, high),
             dec: extremes(dec.iter().copied())?,
-            lambda: extremes(lambda.iter().copied())?,
+            lambda: extremes(seen.map(|(_, lambda)| *lambda))?,
         })
     }
 
@@ -85,6 +87,13 @@ mod tests {
         );
         assert_eq!(f.lambda, (5.0, 6.0));
         assert!(Footprint::of(&[nan], &[nan], &[nan]).is_none());
+    }
+
+    #[test]
+    fn wavelengths_out_of_the_channels_do_not_count() {
+        let ra = [10.0, f64::NAN, 11.0];
+        let f = Footprint::of(&ra, &ra, &[5.0, 4.0, 6.0]).unwrap();
+        assert_eq!(f.lambda, (5.0, 6.0));
     }
 
     #[test]

@@ -2,37 +2,62 @@
 
 use super::gwcs::Gwcs;
 use super::transform::Transform;
+use crate::math::pairwise_sum::pairwise_sum;
 use crate::model::Meta;
+use crate::{Error, Result};
+
+/// Name of the frame in which the target stands still.
+const FRAME: &str = "moving_target";
 
 /// The target's right ascension and declination in degrees, averaged over exposures; none if one of them does not say
-/// (`MT_RA`, `MT_DEC`), or there are none: then calwebb leaves them as they are.
-pub fn average_position(exposures: &[Meta]) -> Option<(f64, f64)> {
-    let positions: Option<Vec<(f64, f64)>> = exposures
-        .iter()
+/// (`MT_RA`, `MT_DEC`), or there are none: then calwebb leaves them as they are. Right ascensions on both sides of 0 are
+/// averaged across it.
+pub fn average_position<'a>(exposures: impl Iterator<Item = &'a Meta>) -> Option<(f64, f64)> {
+    let (mut ra, dec): (Vec<f64>, Vec<f64>) = exposures
         .map(|m| Some((m.f64("MT_RA")?, m.f64("MT_DEC")?)))
-        .collect();
-    let positions = positions.filter(|p| !p.is_empty())?;
-    let n = positions.len() as f64;
-    let mean = |f: fn(&(f64, f64)) -> f64| positions.iter().map(f).sum::<f64>() / n;
-    Some((mean(|p| p.0), mean(|p| p.1)))
+        .collect::<Option<_>>()?;
+    let (first, n) = (*ra.first()?, ra.len() as f64);
+    let across = ra.iter().any(|v| (v - first).abs() > 180.0);
+    if across {
+        let west = ra.iter_mut().filter(|v| **v < 180.0);
+        west.for_each(|v| *v += 360.0);
+    }
+    let mut average = pairwise_sum(&ra) / n;
+    if across && average >= 360.0 {
+        average -= 360.0;
+    }
+    Some((average, pairwise_sum(&dec) / n))
 }
 
 /// The WCS with a further frame `moving_target`, in which the target at `position` is at its `average` (degrees). As in
 /// calwebb the shift is one of the coordinates, not of the sphere.
-#[must_use]
-pub fn with_target_frame(wcs: Gwcs, average: (f64, f64), position: (f64, f64)) -> Gwcs {
-    let shift =
-        Transform::shift(average.0 - position.0).beside(Transform::shift(average.1 - position.1));
-    let rest = wcs.n_outputs().saturating_sub(2);
+///
+/// # Errors
+/// [`Error::Input`] where the WCS has the frame already, or its world is no sky.
+pub fn with_target_frame(wcs: Gwcs, average: (f64, f64), position: (f64, f64)) -> Result<Gwcs> {
+    let rest = wcs.n_outputs().checked_sub(2);
+    let (Some(world), Some(rest)) = (wcs.steps().last(), rest) else {
+        return Err(Error::input(
+            "its WCS does not lead to the sky; the target's position cannot be aligned",
+        ));
+    };
+    if wcs.steps().iter().any(|s| s.frame.name == FRAME) {
+        return Err(Error::input(
+            "its WCS has the frame moving_target already; give exposures (_cal) that have not been through \
+             assign_mtwcs",
+        ));
+    }
+    let mut east = average.0 - position.0;
+    if east.abs() > 180.0 {
+        east -= 360.0_f64.copysign(east);
+    }
+    let shift = Transform::shift(east).beside(Transform::shift(average.1 - position.1));
     let shift = match rest {
         0 => shift,
         n => shift.beside(Transform::identity(n)),
     };
-    let Some(world) = wcs.steps().last() else {
-        return wcs;
-    };
-    let frame = world.frame.renamed("moving_target");
-    wcs.extended(shift, frame)
+    let frame = world.frame.renamed(FRAME);
+    Ok(wcs.extended(shift, frame))
 }
 
 #[cfg(test)]
@@ -56,8 +81,10 @@ mod tests {
     fn averages() {
         let (a, b) = (meta(Some((10.0, -1.0))), meta(Some((11.0, -4.0))));
         let both = [a.clone(), b];
-        assert_eq!(average_position(&both), Some((10.5, -2.5)));
-        assert_eq!(average_position(&[a, meta(None)]), None);
-        assert_eq!(average_position(&[]), None);
+        assert_eq!(average_position(both.iter()), Some((10.5, -2.5)));
+        assert_eq!(average_position([a, meta(None)].iter()), None);
+        assert_eq!(average_position([].iter()), None);
+        let across = [359.5, 1.5, 0.5].map(|ra| meta(Some((ra, 2.0))));
+        assert_eq!(average_position(across.iter()), Some((0.5, 2.0)));
     }
 }

@@ -31,7 +31,8 @@ macro_rules! check_step {
 
 check_step! {
     group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix
-    charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale badpix_selfcal bkg_subtract
+    charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale assign_wcs badpix_selfcal bkg_subtract
+    assign_mtwcs
 }
 
 #[test]

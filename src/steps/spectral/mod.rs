@@ -1,5 +1,6 @@
 //! Steps of calwebb_spec2 on one exposure's image: from count rates to surface brightness.
 
+pub mod assign_wcs;
 pub mod badpix_selfcal;
 pub mod bkg_subtract;
 mod members;

@@ -1,0 +1,4 @@
+//! Steps that work on the exposures of an observation together, or prepare them for that (calwebb_spec3),
+//! one file or folder each.
+
+pub mod assign_mtwcs;
