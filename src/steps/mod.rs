@@ -28,7 +28,7 @@ pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<detector::persistence::Persistence>::new(),
     &Entry::<detector::ramp_fit::RampFit>::new(),
     &Entry::<detector::gain_scale::GainScale>::new(),
-&Entry::<spectral::assign_wcs::AssignWcs>::new(),
+    &Entry::<spectral::assign_wcs::AssignWcs>::new(),
     &Entry::<spectral::badpix_selfcal::BadpixSelfcal>::new(),
     &Entry::<spectral::bkg_subtract::BkgSubtract>::new(),
     &Entry::<combine::assign_mtwcs::AssignMtwcs>::new(),
