@@ -1,72 +1,112 @@
-//! The running median of an image, NaN left out.
+//! Median filter of an image that leaves NaN out.
+//!
+//! The window slides along a row as one sorted list: a step takes out the column it leaves and merges
+//! in the one it enters, each sorted once a row. That costs a pass over the window a pixel where
+//! sorting each window anew costs several, and gives the same medians.
 
-/// Median of the window of `height` x `width` pixels (both odd) about every pixel of the rows `rows`, NaN left
-/// out and the image continued by zeros; NaN where the window holds nothing else.
-///
-/// `image` is `[row][column]` with `nx` columns.
-pub fn nan_median_rows(
-    image: &[f32],
+use std::cmp::Ordering;
+use std::ops::{Add, Div, Range};
+
+/// A floating-point number.
+pub trait Float:
+    Copy + PartialOrd + Default + From<u8> + Add<Output = Self> + Div<Output = Self>
+{
+    /// Not a number.
+    const NAN: Self;
+}
+
+impl Float for f32 {
+    const NAN: Self = f32::NAN;
+}
+
+impl Float for f64 {
+    const NAN: Self = f64::NAN;
+}
+
+/// Median of the window of `height` x `width` pixels (both odd) about every pixel of the rows `rows` of
+/// `image` (`[row][column]`, `nx` columns). NaN does not count; zeros lie beyond the image and count. NaN
+/// where the window holds nothing else; the middle two of an even count are averaged.
+pub fn nan_median_rows<T: Float>(
+    image: &[T],
     nx: usize,
-    rows: std::ops::Range<usize>,
+    rows: Range<usize>,
     height: usize,
     width: usize,
-) -> Vec<f32> {
+) -> Vec<T> {
     let ny = image.len().checked_div(nx).unwrap_or(0);
+    let (up, left) = (height / 2, width / 2);
     let mut out = Vec::with_capacity(rows.len() * nx);
-    let mut window = Sorted(Vec::with_capacity(height * width));
-    for row in rows {
-        // the values of a column of the window, its number counted from `width / 2` columns left of the image
-        let column = |c: usize| {
-            let x = c.checked_sub(width / 2).filter(|x| *x < nx);
-            (row..row + height).map(move |r| {
-                let y = r.checked_sub(height / 2).filter(|y| *y < ny);
-                match (x, y) {
-                    (Some(x), Some(y)) => image[y * nx + x],
-                    _ => 0.0,
+    let mut columns: Vec<Vec<T>> = vec![Vec::with_capacity(height); nx];
+    let outside = vec![T::default(); height];
+    let (mut sorted, mut merged) = (Vec::new(), Vec::new());
+    for y in rows {
+        let inside = y.saturating_sub(up)..(y + up + 1).min(ny);
+        for (x, column) in columns.iter_mut().enumerate() {
+            column.clear();
+            column.resize(height - inside.len(), T::default());
+            for row in inside.clone() {
+                let value = image[row * nx + x];
+                // none for NaN
+                if value.partial_cmp(&value).is_some() {
+                    let at = column.iter().rposition(|v| *v <= value);
+                    column.insert(at.map_or(0, |i| i + 1), value);
                 }
-            })
+            }
+        }
+        // columns are counted from the first one left of the image
+        let column = |x: usize| -> &[T] {
+            match x.checked_sub(left) {
+                Some(x) if x < nx => &columns[x],
+                _ => &outside,
+            }
         };
-        window.0.clear();
-        (0..width).flat_map(column).for_each(|v| window.insert(v));
+        sorted.clear();
+        for x in 0..width {
+            sorted.extend_from_slice(column(x));
+        }
+        sorted.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
         for x in 0..nx {
             if x > 0 {
-                column(x - 1).for_each(|v| window.remove(v));
-                column(x + width - 1).for_each(|v| window.insert(v));
+                exchange(&sorted, column(x - 1), column(x + width - 1), &mut merged);
+                std::mem::swap(&mut sorted, &mut merged);
             }
-            out.push(window.median());
+            out.push(middle(&sorted));
         }
     }
     out
 }
 
-/// Values in order.
-struct Sorted(Vec<f32>);
-
-impl Sorted {
-    fn place(&self, value: f32) -> usize {
-        self.0.partition_point(|v| v.total_cmp(&value).is_lt())
-    }
-
-    fn insert(&mut self, value: f32) {
-        if !value.is_nan() {
-            self.0.insert(self.place(value), value);
+/// The sorted list `from` without the values of `leaving`, which it holds, and with those of `entering`;
+/// all sorted.
+fn exchange<T: Float>(from: &[T], mut leaving: &[T], mut entering: &[T], to: &mut Vec<T>) {
+    to.clear();
+    for value in from {
+        if let [first, rest @ ..] = leaving
+            && first == value
+        {
+            leaving = rest;
+            continue;
         }
-    }
-
-    /// Takes out a value that was put in.
-    fn remove(&mut self, value: f32) {
-        if !value.is_nan() {
-            self.0.remove(self.place(value));
+        while let [first, rest @ ..] = entering
+            && first <= value
+        {
+            to.push(*first);
+            entering = rest;
         }
+        to.push(*value);
     }
+    to.extend_from_slice(entering);
+}
 
-    fn median(&self) -> f32 {
-        let half = self.0.len() / 2;
-        match self.0.len() {
-            0 => f32::NAN,
-            n if n % 2 == 1 => self.0[half],
-            _ => (self.0[half - 1] + self.0[half]) / 2.0,
-        }
+/// Median of a sorted list; NaN for none.
+fn middle<T: Float>(sorted: &[T]) -> T {
+    let n = sorted.len();
+    if n == 0 {
+        T::NAN
+    } else if n.is_multiple_of(2) {
+        (sorted[n / 2 - 1] + sorted[n / 2]) / T::from(2)
+    } else {
+        sorted[n / 2]
     }
 }
 
@@ -117,5 +157,19 @@ mod tests {
                 "{height} x {width}"
             );
         }
+    }
+
+    #[test]
+    fn infinite_values_and_nothing_but_nan() {
+        let mut image = [f64::NAN; 81];
+        let out = nan_median_rows(&image, 9, 0..9, 3, 3);
+        assert!(out[40].is_nan());
+        assert_eq!(out[0], 0.0);
+        image[40] = f64::INFINITY;
+        image[31] = 2.5;
+        let out = nan_median_rows(&image, 9, 4..5, 3, 3);
+        assert_eq!((out[4], out[3]), (f64::INFINITY, f64::INFINITY));
+        let out = nan_median_rows(&image, 9, 2..3, 3, 3);
+        assert_eq!(out[4], 2.5);
     }
 }

@@ -6,6 +6,7 @@ pub mod median;
 pub mod median_filter;
 pub mod pairwise_sum;
 pub mod percentile;
+pub mod quantile;
 pub mod regions;
 pub mod ring_filter;
 pub mod sigma_clip;

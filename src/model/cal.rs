@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::dq;
 use super::meta::Meta;
 use super::rate::Rate;
 use crate::formats::asdf::Node;
@@ -84,6 +85,26 @@ impl Cal {
     pub fn set_wcs(&mut self, wcs: Node) {
         self.wcs = Some(Arc::new(wcs));
         self.map = OnceLock::new();
+    }
+
+    /// Where any of value, error and variances is NaN or `DO_NOT_USE` is set, makes all of them NaN and
+    /// sets it.
+    pub fn match_nans_and_flags(&mut self) {
+        for (p, flags) in self.dq.iter_mut().enumerate() {
+            let flat = self.var_flat.as_deref_mut().and_then(|v| v.get_mut(p));
+            let mut all = [
+                self.sci.get_mut(p),
+                self.err.get_mut(p),
+                self.var_poisson.get_mut(p),
+                self.var_rnoise.get_mut(p),
+                flat,
+            ];
+            let mut valid = all.iter_mut().flatten();
+            if *flags & dq::DO_NOT_USE != 0 || valid.any(|v| v.is_nan()) {
+                *flags |= dq::DO_NOT_USE;
+                all.into_iter().flatten().for_each(|v| *v = f32::NAN);
+            }
+        }
     }
 }
 

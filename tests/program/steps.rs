@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::common::{NX, NY, Tiny, primary, references};
 use sifu::exec::Exec;
-use sifu::model::{Cal, Meta, Observation, Ramp, Rate, Shape};
+use sifu::model::{Cal, Exposures, Meta, Observation, Ramp, Rate, Shape};
 use sifu::steps::step::{AnyStep, Model, RefPaths, Status, Target};
 
 /// Headings of a step's manual, in order.
@@ -33,6 +33,7 @@ check_step! {
     group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix
     charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale assign_wcs badpix_selfcal bkg_subtract
     assign_mtwcs
+    outlier_detection
 }
 
 #[test]
@@ -147,6 +148,15 @@ fn observation(shape: Shape, seed: u64) -> Observation {
     }
 }
 
+/// Exposures to be combined.
+fn exposures(shape: Shape, seed: u64) -> Exposures {
+    let cal = |seed| Cal::from_rate(rate(shape, seed)).expect("an image");
+    Exposures {
+        science: vec![cal(seed), cal(seed + 100), cal(seed + 200)],
+        background: Vec::new(),
+    }
+}
+
 fn paths(step: &dyn AnyStep, folder: &Path) -> RefPaths {
     let mut out = BTreeMap::new();
     for r in step.info().references {
@@ -183,6 +193,7 @@ fn bits(model: &Model) -> Vec<u32> {
             let all = [&o.science].into_iter().chain(&o.background);
             all.flat_map(image).collect()
         }
+        Model::Exposures(e) => e.science.iter().flat_map(image).collect(),
         Model::Ramp(r) => {
             let dark = r.average_dark_current.as_deref().unwrap_or(&[]);
             floats(&r.data)
@@ -238,6 +249,12 @@ fn run(
     if let (Model::Observation(a), Model::Observation(b)) = (input, &out) {
         let mut pixels = a.science.dq.iter().zip(&b.science.dq);
         assert!(pixels.all(|(a, b)| kept(*a, *b)), "DQ bits were cleared");
+    }
+    if let (Model::Exposures(a), Model::Exposures(b)) = (input, &out) {
+        for (a, b) in a.science.iter().zip(&b.science) {
+            let mut pixels = a.dq.iter().zip(&b.dq);
+            assert!(pixels.all(|(a, b)| kept(*a, *b)), "DQ bits were cleared");
+        }
     }
     if let (Model::Ramp(a), Model::Ramp(b)) = (input, &out) {
         let mut pixels = a.pixeldq.iter().zip(&b.pixeldq);
@@ -309,6 +326,7 @@ fn check(name: &str) {
     let make = |seed| match name {
         "gain_scale" => Model::from(rate(shape, seed)),
         "badpix_selfcal" | "bkg_subtract" => Model::from(observation(shape, seed)),
+        "outlier_detection" => Model::from(exposures(shape, seed)),
         _ => Model::from(ramp(shape, seed)),
     };
     let input = make(1);
@@ -337,6 +355,17 @@ fn check(name: &str) {
                 cal.dq.iter_mut().for_each(|d| *d |= flags);
             }
             run(step, &(*bad).into(), shape, dir.path(), 2);
+        }
+    }
+    if let Model::Exposures(e) = make(2) {
+        for (value, flags) in [(f32::NAN, 0), (f32::INFINITY, 0), (1.0, u32::MAX)] {
+            let mut bad = e.clone();
+            for cal in &mut bad.science {
+                cal.sci.fill(value);
+                cal.err.fill(value);
+                cal.dq.iter_mut().for_each(|d| *d |= flags);
+            }
+            run(step, &bad.into(), shape, dir.path(), 2);
         }
     }
     if let Model::Ramp(ramp) = make(2) {

@@ -2,3 +2,4 @@
 //! one file or folder each.
 
 pub mod assign_mtwcs;
+pub mod outlier_detection;
