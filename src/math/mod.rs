@@ -1,11 +1,16 @@
 //! Numerical kernels on slices: no threads, no files.
 
+pub mod dense;
 pub mod dilate;
 pub mod float32;
+pub mod interpolate;
+pub mod lsq_spline;
 pub mod median;
 pub mod median_filter;
 pub mod pairwise_sum;
+pub mod pchip;
 pub mod percentile;
+pub mod periodogram;
 pub mod quantile;
 pub mod regions;
 pub mod ring_filter;
