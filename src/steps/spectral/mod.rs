@@ -4,4 +4,5 @@ pub mod assign_wcs;
 pub mod badpix_selfcal;
 pub mod bkg_subtract;
 mod members;
+pub mod residual_fringe;
 mod side_products;
