@@ -163,7 +163,8 @@ mod tests {
         signal[18] = 0.5;
         let lines = find_lines(&signal, &[0.1; 40]);
         let found: Vec<usize> = (0..40).filter(|i| lines[*i]).collect();
-        assert_eq!(found, (16..20).collect::<Vec<_>>());
+        // before the peak the troughs at 14 and 20 are as near: the earlier counts
+        assert_eq!(found, (14..20).collect::<Vec<_>>());
         assert!(find_lines(&signal, &[f64::NAN; 40]).iter().all(|l| !l));
         assert!(find_lines(&[], &[]).is_empty());
     }
