@@ -32,6 +32,7 @@ pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<spectral::badpix_selfcal::BadpixSelfcal>::new(),
     &Entry::<spectral::bkg_subtract::BkgSubtract>::new(),
     &Entry::<combine::assign_mtwcs::AssignMtwcs>::new(),
+    &Entry::<combine::master_background::MasterBackground>::new(),
     &Entry::<combine::outlier_detection::OutlierDetection>::new(),
 ];
 

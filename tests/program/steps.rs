@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::common::{NX, NY, Tiny, primary, references};
 use sifu::exec::Exec;
-use sifu::model::{Cal, Exposures, Meta, Observation, Ramp, Rate, Shape};
+use sifu::formats::fits::{Header, TableBuilder};
+use sifu::model::{Cal, DetectorMap, Exposures, Meta, Observation, Ramp, Rate, Shape, Spectrum};
 use sifu::steps::step::{AnyStep, Model, RefPaths, Status, Target};
 
 /// Headings of a step's manual, in order.
@@ -32,8 +33,7 @@ macro_rules! check_step {
 check_step! {
     group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix
     charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale assign_wcs badpix_selfcal bkg_subtract
-    assign_mtwcs
-    outlier_detection
+    assign_mtwcs master_background outlier_detection
 }
 
 #[test]
@@ -148,12 +148,56 @@ fn observation(shape: Shape, seed: u64) -> Observation {
     }
 }
 
-/// Exposures to be combined.
+/// Exposures with the spectrum of a background; wavelengths rise with the rows.
 fn exposures(shape: Shape, seed: u64) -> Exposures {
-    let cal = |seed| Cal::from_rate(rate(shape, seed)).expect("an image");
+    let (ny, nx) = (shape.ny, shape.nx);
+    let cal = |seed| {
+        let cal = Cal::from_rate(rate(shape, seed)).expect("an image");
+        let between = |p: usize| p % 13 == 0;
+        let pixels = |f: &dyn Fn(usize) -> f64| {
+            let value = |p| if between(p) { f64::NAN } else { f(p) };
+            (0..ny * nx).map(value).collect::<Vec<f64>>()
+        };
+        let map = DetectorMap {
+            ny,
+            nx,
+            slice: (0..ny * nx)
+                .map(|p| if between(p) { 0 } else { 101 })
+                .collect(),
+            alpha: pixels(&|p| (p % nx) as f64 * 0.2),
+            beta: pixels(&|_| 0.3),
+            lambda: pixels(&|p| 5.0 + (p / nx) as f64 * 0.011),
+            ra: pixels(&|p| 54.0 + (p % nx) as f64 * 1e-5),
+            dec: pixels(&|_| 18.0),
+        };
+        cal.map.set(map.into()).expect("no map yet");
+        cal
+    };
+    let wave: Vec<f64> = (0..40).map(|k| 5.05 + f64::from(k) * 0.005).collect();
+    let sky: Vec<f64> = wave.iter().map(|w| 3.0 + (w * 40.0).sin()).collect();
+    let mut table = TableBuilder::new(wave.len()).f64("WAVELENGTH", &wave);
+    for name in [
+        "FLUX",
+        "FLUX_ERROR",
+        "SURF_BRIGHT",
+        "SB_ERROR",
+        "BACKGROUND",
+        "BKGD_ERROR",
+    ] {
+        table = table.f64(name, &sky);
+    }
+    let (_, table) = table.u32("DQ", &vec![0; wave.len()]).build("EXTRACT1D");
+    let mut headers = meta(shape);
+    headers.primary.set("EXP_TYPE", "MIR_MRS", "");
     Exposures {
         science: vec![cal(seed), cal(seed + 100), cal(seed + 200)],
-        background: Vec::new(),
+        background: vec![Spectrum {
+            meta: headers,
+            label: String::new(),
+            model: "MRSMultiSpecModel",
+            tables: vec![(Header::new(), table)],
+            extra: Vec::new(),
+        }],
     }
 }
 
@@ -344,6 +388,16 @@ fn check(name: &str) {
             one != bits(&input),
             "the step says it is done and changed nothing"
         );
+    }
+    if let Model::Exposures(e) = make(2) {
+        for (value, flags) in [(f32::NAN, 0), (f32::INFINITY, 0), (1.0, u32::MAX)] {
+            let mut bad = e.clone();
+            for cal in &mut bad.science {
+                cal.sci.fill(value);
+                cal.dq.iter_mut().for_each(|d| *d |= flags);
+            }
+            run(step, &bad.into(), shape, dir.path(), 2);
+        }
     }
     if let Model::Observation(o) = make(2) {
         for (value, flags) in [(f32::NAN, 0), (f32::INFINITY, 0), (1.0, u32::MAX)] {

@@ -201,6 +201,32 @@ impl Table {
         self.numbers(name, row)?.first().copied()
     }
 
+    /// A column's numbers, the first of each row; none for text or an absent column.
+    pub fn column_numbers(&self, name: &str) -> Option<Vec<f64>> {
+        (0..self.nrows).map(|row| self.number(name, row)).collect()
+    }
+
+    /// Replaces a column of floating-point numbers, one a row; whether it is such a column, of as many rows.
+    #[must_use]
+    pub fn set_numbers(&mut self, name: &str, values: &[f64]) -> bool {
+        let Some(col) = self.column(name).map(|i| self.columns[i].clone()) else {
+            return false;
+        };
+        let float = matches!(col.kind, Type::F32 | Type::F64) && col.scale == (1.0, 0.0);
+        if !float || col.repeat != 1 || col.variable.is_some() || values.len() != self.nrows {
+            return false;
+        }
+        let (length, size) = (self.row_bytes().max(1), col.bytes());
+        for (row, v) in self.rows.chunks_exact_mut(length).zip(values) {
+            let cell = &mut row[col.offset..col.offset + size];
+            match col.kind {
+                Type::F32 => cell.copy_from_slice(&(*v as f32).to_be_bytes()),
+                _ => cell.copy_from_slice(&v.to_be_bytes()),
+            }
+        }
+        true
+    }
+
     /// A cell's text, trailing blanks and NULs removed.
     pub fn text(&self, name: &str, row: usize) -> Option<String> {
         let col = self.column(name)?;
@@ -245,7 +271,7 @@ impl TableBuilder {
             scale: (1.0, 0.0),
         };
         debug_assert_eq!(col.bytes() * self.nrows, bytes.len(), "column {name}");
-        let form = if repeat == 1 {
+        let form = if repeat == 1 && kind != Type::Char {
             code.to_owned()
         } else {
             format!("{repeat}{code}")
@@ -306,6 +332,18 @@ impl TableBuilder {
             values.iter().flat_map(|v| v.to_be_bytes()).collect(),
         )
     }
+    /// `u32` column, stored as `i32` with an offset as FITS has no unsigned numbers of 32 bits.
+    #[must_use]
+    pub fn u32(self, name: &str, values: &[u32]) -> Self {
+        let repeat = self.repeat(values.len());
+        let stored = |v: &u32| (v ^ 0x8000_0000).to_be_bytes();
+        let bytes = values.iter().flat_map(stored).collect();
+        let mut out = self.add(name, Type::I32, "J", repeat, bytes);
+        if let Some(last) = out.columns.last_mut() {
+            last.0.scale.1 = f64::from(1u32 << 31);
+        }
+        out
+    }
     /// `i16` column.
     #[must_use]
     pub fn i16(self, name: &str, values: &[i16]) -> Self {
@@ -323,6 +361,14 @@ impl TableBuilder {
     pub fn bytes(self, name: &str, values: &[u8]) -> Self {
         let repeat = self.repeat(values.len());
         self.add(name, Type::Byte, "B", repeat, values.to_vec())
+    }
+    /// Column of truth values.
+    #[must_use]
+    pub fn logical(self, name: &str, values: &[bool]) -> Self {
+        let repeat = self.repeat(values.len());
+        let bytes = values.iter().map(|v| if *v { b'T' } else { b'F' });
+        let bytes = bytes.collect();
+        self.add(name, Type::Logical, "L", repeat, bytes)
     }
     /// Text column of a fixed width; longer strings are cut, shorter ones padded with NUL.
     #[must_use]
@@ -354,6 +400,13 @@ impl TableBuilder {
             header.push(Card::new(&format!("TFORM{}", i + 1), form.as_str(), ""));
             if !unit.is_empty() {
                 header.push(Card::new(&format!("TUNIT{}", i + 1), unit.as_str(), ""));
+            }
+            if col.scale.1 != 0.0 {
+                header.push(Card::new(
+                    &format!("TZERO{}", i + 1),
+                    col.scale.1 as i64,
+                    "",
+                ));
             }
             columns.push(Column {
                 offset,

@@ -2,4 +2,5 @@
 //! one file or folder each.
 
 pub mod assign_mtwcs;
+pub mod master_background;
 pub mod outlier_detection;

@@ -57,7 +57,7 @@ pub fn check(science: &Cal, member: &Cal) -> Result<()> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::steps) mod tests {
     use std::sync::OnceLock;
 
     use super::*;

@@ -3,6 +3,6 @@
 pub mod assign_wcs;
 pub mod badpix_selfcal;
 pub mod bkg_subtract;
-mod members;
+pub(super) mod members;
 pub mod residual_fringe;
-mod side_products;
+pub(super) mod side_products;
