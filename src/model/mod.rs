@@ -1,5 +1,6 @@
 //! Typed data models: what a product holds, in which units and axis order.
 
+pub mod blend;
 pub mod buffer;
 pub mod cal;
 pub mod cube;
