@@ -99,7 +99,7 @@ impl Curve {
     /// A curve in order of wavelength.
     fn new(wavelength: Vec<f64>, surf_bright: Vec<f64>) -> Self {
         let mut points: Vec<_> = wavelength.into_iter().zip(surf_bright).collect();
-        if points.windows(2).any(|w| !(w[1].0 - w[0].0 > 0.0)) {
+        if !points.windows(2).all(|w| w[1].0 - w[0].0 > 0.0) {
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
         let (wavelength, surf_bright) = points.into_iter().unzip();
@@ -203,7 +203,7 @@ impl Step for MasterBackground {
         params: &Self::Params,
         exec: &Exec,
     ) -> Result<Exposures> {
-        for cal in input.science.iter().filter(|c| !c.meta.is_miri()) {
+        if let Some(cal) = input.science.iter().find(|c| !c.meta.is_miri()) {
             return Err(Error::input_file(
                 &cal.meta.source,
                 "only exposures of the MIRI MRS can have a master background subtracted as yet",
