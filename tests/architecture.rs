@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// Layer of a top-level module.
 fn layer(module: &str) -> Option<u8> {
     Some(match module {
-        "error" | "Error" | "Result" | "exec" | "formats" | "math" | "params" => 1,
+        "error" | "Error" | "Result" | "CALWEBB" | "exec" | "formats" | "math" | "params" => 1,
         "model" => 2,
         "wcs" | "nav" => 3,
         "steps" => 4,
