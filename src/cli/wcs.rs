@@ -6,6 +6,7 @@ use super::setup::ReferenceArgs;
 use crate::formats::asdf::AsdfFile;
 use crate::formats::fits::FitsFile;
 use crate::model::Meta;
+use crate::store::cal::wcs_node;
 use crate::store::references::{CrdsReferences, References};
 use crate::wcs::{Gwcs, Mrs};
 use crate::{Error, Result};
@@ -72,18 +73,9 @@ pub fn run(args: &Args) -> Result<u8> {
 
 /// The WCS in the ASDF extension; none where there is no such thing.
 fn carried(file: &FitsFile, path: &Path) -> Result<Option<Gwcs>> {
-    let Some(at) = file.find("ASDF") else {
-        return Ok(None);
-    };
-    let table = file.table(at)?;
-    let bytes = table
-        .bytes("ASDF_METADATA", 0)
-        .ok_or_else(|| Error::format(path, "the ASDF extension has no ASDF_METADATA"))?;
-    let tree = AsdfFile::from_bytes(bytes.to_vec(), path)?;
-    match tree.tree().get("meta.wcs").filter(|n| !n.is_null()) {
-        Some(node) => Ok(Some(Gwcs::from_node(node).map_err(|e| e.with_path(path))?)),
-        None => Ok(None),
-    }
+    let node = wcs_node(file, path)?;
+    let gwcs = node.as_ref().map(Gwcs::from_node).transpose();
+    gwcs.map_err(|e| e.with_path(path))
 }
 
 fn from_references(file: &FitsFile, path: &Path, args: &Args) -> Result<Mrs> {
@@ -170,8 +162,13 @@ fn forward(source: &Source, args: &Args) -> Result<String> {
             if let Some((low, high)) = bound
                 && (c < low || c > high)
             {
+                let what = if gwcs.n_inputs() == 2 {
+                    "detector"
+                } else {
+                    "cube"
+                };
                 return Err(Error::science(format!(
-                    "{name} = {c} is off the detector, which reaches from {low} to {high}"
+                    "{name} = {c} is off the {what}, which reaches from {low} to {high}"
                 )));
             }
         }
@@ -237,9 +234,10 @@ fn backward(source: &Source, args: &Args) -> Result<String> {
     }
     let mut out = String::new();
     for (values, how) in [(exact, "exact"), (fitted, "the files' own backward fit")] {
-        let how = match source {
-            Source::References(_) => format!("({how})"),
-            Source::Product(_) => String::new(),
+        // a cube's is the inverse itself
+        let how = match gwcs.n_inputs() {
+            2 => format!("({how})"),
+            _ => String::new(),
         };
         if given(&values) {
             for (name, value) in ["x", "y", "z"].into_iter().zip(values) {

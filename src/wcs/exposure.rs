@@ -195,3 +195,141 @@ fn in_chunks(
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Meta, Rate};
+    use crate::wcs::frames::Frame;
+    use crate::wcs::gwcs::Step;
+    use crate::wcs::moving_target::with_target_frame;
+    use crate::wcs::transform::{LabelMapper, Labels, RegionsSelector};
+
+    const LABELS: [i64; 12] = [101, 101, 0, 102, 101, 101, 0, 102, 101, 0, 102, 102];
+
+    /// Two slices on 3 rows of 4 pixels: alpha is x, beta the slice's number, lambda y + 5; the sky is alpha + 10 and beta.
+    fn sliced() -> Gwcs {
+        let one = |value| {
+            Transform::mapping(&[0, 0, 1], 2).then(
+                Transform::identity(1)
+                    .beside(Transform::constant(value))
+                    .beside(Transform::shift(5.0)),
+            )
+        };
+        let mapper = LabelMapper {
+            labels: Labels::Array {
+                ny: 3,
+                nx: 4,
+                labels: Arc::from(LABELS),
+            },
+            no_label: 0.0,
+            n_inputs: 2,
+            inputs_mapping: None,
+        };
+        let mut slices = Transform::from(Kind::RegionsSelector(RegionsSelector {
+            label_mapper: Box::new(Kind::LabelMapper(mapper).into()),
+            selector: vec![(101, one(1.0)), (102, one(2.0))],
+            undefined: f64::NAN,
+            n_inputs: 2,
+            n_outputs: 3,
+        }));
+        slices.inputs = Some(vec!["x".into(), "y".into()]);
+        slices.bounding_box = Some(vec![Some((-0.5, 3.5)), Some((-0.5, 2.5))]);
+        let sky = Transform::shift(10.0).beside(Transform::identity(2));
+        let local = [
+            Frame::plane("s", ["alpha", "beta"], "arcsec"),
+            Frame::wavelength("l"),
+        ];
+        let world = [Frame::icrs(), Frame::wavelength("spectral")];
+        let step = |frame, transform| Step { frame, transform };
+        Gwcs::new(vec![
+            step(Frame::plane("detector", ["x", "y"], "pixel"), Some(slices)),
+            step(Frame::composite(LOCAL, local), Some(sky)),
+            step(Frame::composite("world", world), None),
+        ])
+        .unwrap()
+    }
+
+    fn cal(wcs: Option<Gwcs>) -> Cal {
+        let n = 12;
+        let rate = Rate {
+            meta: Meta {
+                source: "x_rate.fits".into(),
+                ..Meta::default()
+            },
+            nints: None,
+            ny: 3,
+            nx: 4,
+            sci: vec![0.0; n],
+            err: vec![0.0; n],
+            dq: vec![0; n],
+            var_poisson: vec![0.0; n],
+            var_rnoise: vec![0.0; n],
+            extra: Vec::new(),
+        };
+        let mut cal = Cal::from_rate(rate).unwrap();
+        if let Some(wcs) = wcs {
+            cal.set_wcs(wcs.to_node().unwrap());
+        }
+        cal
+    }
+
+    #[test]
+    fn every_pixel_once() {
+        let cal = cal(Some(sliced()));
+        let map = map_of(&cal).unwrap();
+        assert_eq!(map.slice, LABELS.map(|l| l as u16));
+        for (k, label) in LABELS.iter().enumerate() {
+            let (x, y) = ((k % 4) as f64, (k / 4) as f64);
+            let at = [
+                map.alpha[k],
+                map.beta[k],
+                map.lambda[k],
+                map.ra[k],
+                map.dec[k],
+            ];
+            match label {
+                0 => assert!(at.iter().all(|v| v.is_nan())),
+                _ => {
+                    let beta = (label - 100) as f64;
+                    assert_eq!(at, [x, beta, y + 5.0, x + 10.0, beta]);
+                }
+            }
+        }
+        assert!(Arc::ptr_eq(&map, &map_of(&cal).unwrap()));
+    }
+
+    #[test]
+    fn between_pixels_and_behind_a_moving_target() {
+        let moving = with_target_frame(sliced(), (50.0, 1.0), (49.5, 2.0)).unwrap();
+        let wcs = ExposureWcs::of(&cal(Some(moving))).unwrap();
+        let (x, y) = ([0.4999, 1.4999, 1.6, 5.0], [0.2; 4]);
+        let [alpha, beta, lambda] = wcs.local(&x, &y).unwrap();
+        assert_eq!((alpha[0], beta[1], lambda[1]), (0.4999, 1.0, 5.2));
+        assert!(alpha[2].is_nan() && alpha[3].is_nan());
+        assert_eq!(wcs.labels(&x, &y).unwrap(), [101, 101, 0, 0]);
+        let [ra, dec, l] = wcs.sky(&[1.0], &[0.5], &[6.0]).unwrap();
+        assert_eq!((ra[0], dec[0], l[0]), (11.5, -0.5, 6.0));
+        assert!(wcs.local(&x, &y[1..]).is_err());
+    }
+
+    #[test]
+    fn what_carries_no_slices_says_so() {
+        let said = map_of(&cal(None)).unwrap_err().to_string();
+        assert!(
+            said.contains("x_rate.fits") && said.contains("assign_wcs"),
+            "{said}"
+        );
+        let step = |frame, transform| Step { frame, transform };
+        let plane = |name| Frame::plane(name, ["a", "b"], "arcsec");
+        let image = Gwcs::new(vec![
+            step(plane("detector"), Some(Transform::identity(2))),
+            step(plane("world"), None),
+        ]);
+        let said = map_of(&cal(Some(image.unwrap()))).unwrap_err().to_string();
+        assert!(
+            said.contains("x_rate.fits") && said.contains("detector, world"),
+            "{said}"
+        );
+    }
+}

@@ -61,8 +61,25 @@ impl Frame {
 
     /// A third axis of wavelength in microns.
     pub fn wavelength(name: &str) -> Self {
-        let mut node = frame("spectral_frame-1.2.0", name, &["lambda"], &[2], &["em.wl"]);
+        Self::spectral(name, "lambda")
+    }
+
+    /// The same with a name for the axis.
+    pub fn spectral(name: &str, axis: &str) -> Self {
+        let mut node = frame("spectral_frame-1.2.0", name, &[axis], &[2], &["em.wl"]);
         node.set("unit", vec![unit("um")]);
+        Self::new(name, node)
+    }
+
+    /// Voxels of a cube.
+    pub fn voxels(name: &str) -> Self {
+        let types = ["SPATIAL", "SPATIAL", "SPECTRAL"];
+        let physical = types.map(|t| format!("custom:{t}"));
+        let physical: Vec<&str> = physical.iter().map(String::as_str).collect();
+        let mut node = frame("frame-1.2.0", name, &["x", "y", "z"], &[0, 1, 2], &physical);
+        node.set("naxes", 3usize);
+        node.set("axes_type", list(types));
+        node.set("unit", vec![unit("pixel"), unit("pixel"), unit("pixel")]);
         Self::new(name, node)
     }
 

@@ -2,11 +2,12 @@
 //!
 //! [`transform`] evaluates the transform classes of ASDF reference files and gwcs objects; [`gwcs`] is a pipeline of them as products
 //! carry it; [`pointing`] leads from the telescope's V2, V3 to the sky; [`mrs`] makes the WCS of a MIRI MRS exposure;
-//! [`exposure`] evaluates the WCS a product carries for many pixels at once;
+//! [`exposure`] evaluates the WCS a product carries for many pixels at once; [`cube`] makes that of a cube;
 //! [`footprint`] and [`moving_target`] follow from it.
 //!
 //! Nothing here reads FITS files or chooses reference files; the callers hand over metadata and trees.
 
+pub mod cube;
 pub mod exposure;
 pub mod footprint;
 pub mod frames;
