@@ -9,7 +9,7 @@ use sifu::wcs::footprint::Footprint;
 use sifu::wcs::frames::Frame;
 use sifu::wcs::gwcs::Step;
 use sifu::wcs::moving_target::with_target_frame;
-use sifu::wcs::{Gwcs, Mrs, Transform};
+use sifu::wcs::{Gwcs, Mrs, Transform, cube};
 
 fn table(node: &Node) -> Vec<Vec<f64>> {
     let array = node.as_array().expect("an array");
@@ -66,6 +66,58 @@ fn every_class_agrees_with_astropy() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn cubes_agree_with_jwst() {
+    let file = AsdfFile::open("tests/golden/wcs/cubes.asdf").expect("golden");
+    let cases = file.require("cases").unwrap().as_sequence().unwrap();
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let name = string(case, "name");
+        let mut sci = Header::new();
+        for (key, value) in case.get("keywords").unwrap().as_mapping().unwrap().iter() {
+            match value.as_f64() {
+                Some(v) => sci.set(&key.to_string(), v, ""),
+                None => sci.set(&key.to_string(), value.as_str().unwrap(), ""),
+            }
+        }
+        let shape = case.get("shape").unwrap().as_sequence().unwrap();
+        let shape = [0, 1, 2].map(|k| shape[k].as_i64().unwrap() as usize);
+        let table = case.get("wavelength").and_then(Node::as_array);
+        let table: Option<Vec<f32>> = table.map(|t| t.to_vec().unwrap());
+        let ours = cube::gwcs(&sci, shape, table.as_deref()).expect(name);
+        let theirs = Gwcs::from_node(case.get("wcs").unwrap()).expect(name);
+        assert_eq!(ours.bounding_box(), theirs.bounding_box());
+        let rows = |key| -> Vec<Vec<f64>> {
+            let array = case.get(key).unwrap().as_array().unwrap();
+            let values: Vec<f64> = array.to_vec().unwrap();
+            values
+                .chunks(array.shape()[1])
+                .map(<[f64]>::to_vec)
+                .collect()
+        };
+        let (points, values, back) = (rows("points"), rows("values"), rows("back"));
+        let points: Vec<&[f64]> = points.iter().map(Vec::as_slice).collect();
+        let read = Gwcs::from_node(&ours.to_node().unwrap()).unwrap();
+        for w in [&ours, &theirs, &read] {
+            let off = worst(&w.forward(&points).unwrap(), &values);
+            assert!(off <= 1e-14, "{name}: {off:e}");
+            let inside: Vec<Vec<f64>> = w
+                .forward(&points)
+                .unwrap()
+                .iter()
+                .map(|c| [&c[..2], &c[3..]].concat())
+                .collect();
+            let inside: Vec<&[f64]> = inside.iter().map(Vec::as_slice).collect();
+            let expected: Vec<Vec<f64>> =
+                back.iter().map(|c| [&c[..2], &c[3..]].concat()).collect();
+            let found = w.between(w.last(), w.first(), &inside).unwrap();
+            // a thousandth of a milliarcsecond is a millionth of a voxel
+            let off = worst(&found, &expected);
+            assert!(off < 2e-8, "{name}, inverse: {off:e}");
+        }
+    }
 }
 
 /// Shared real reference files; none (and a word about it) where they are not.

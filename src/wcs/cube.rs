@@ -1,8 +1,7 @@
-//! The WCS of a cube: from voxels to the sky (or slice coordinates) and wavelength, by the FITS keywords of its header.
+//! The WCS of a cube: from voxels to the sky and wavelength, by the FITS keywords of its header.
 //!
 //! Follows jwst 3.0.0 `pointing.create_fitswcs` as cube_build uses it: shift to the reference pixel, `PC` matrix, `CDELT`, gnomonic
-//! projection and rotation to `CRVAL`; wavelengths are linear or a table. Cubes in slice coordinates (`MRSALPHA`, `MRSBETA`) end
-//! with `CDELT`.
+//! projection and rotation to `CRVAL`; wavelengths are linear or a table.
 
 use super::frames::Frame;
 use super::gwcs::{Gwcs, Step};
@@ -37,15 +36,13 @@ fn pair(make: fn(f64) -> Transform, values: [f64; 2], name: &str) -> Transform {
 /// [`Error::Input`] where a keyword or the table is missing, or the axes are of other types than cube_build's.
 pub fn gwcs(sci: &Header, [nz, ny, nx]: [usize; 3], wavelength: Option<&[f32]>) -> Result<Gwcs> {
     let ctype = |k: u8| sci.str(&format!("CTYPE{k}")).unwrap_or_default();
-    let sky = match [ctype(1), ctype(2)] {
-        ["RA---TAN", "DEC--TAN"] => true,
-        ["MRSALPHA", "MRSBETA"] => false,
-        [a, b] => {
-            return Err(Error::input(format!(
-                "CTYPE1, CTYPE2 = '{a}', '{b}' are not those of a cube (RA---TAN, DEC--TAN or MRSALPHA, MRSBETA)"
-            )));
-        }
-    };
+    if [ctype(1), ctype(2)] != ["RA---TAN", "DEC--TAN"] {
+        return Err(Error::input(format!(
+            "CTYPE1, CTYPE2 = '{}', '{}' are not those of a cube on the sky (RA---TAN, DEC--TAN)",
+            ctype(1),
+            ctype(2)
+        )));
+    }
     let matrix = [
         [number(sci, "PC1_1")?, number(sci, "PC1_2")?],
         [number(sci, "PC2_1")?, number(sci, "PC2_2")?],
@@ -55,15 +52,13 @@ pub fn gwcs(sci: &Header, [nz, ny, nx]: [usize; 3], wavelength: Option<&[f32]>) 
         translation: [0.0; 2],
     };
     let to_center = both(sci, "CRPIX")?.map(|p| -(p - 1.0));
-    let mut plane = pair(Transform::shift, to_center, "crpix")
+    let [ra, dec] = both(sci, "CRVAL")?;
+    let to_sky = Kind::Rotate3D(Euler::NativeToCelestial([ra, dec, 180.0]));
+    let projection = Transform::from(Kind::Gnomonic(Direction::PixelToSky)).named("TAN");
+    let plane = pair(Transform::shift, to_center, "crpix")
         .then(Transform::from(rotation).named("pc_matrix"))
-        .then(pair(Transform::scale, both(sci, "CDELT")?, "cdelt"));
-    if sky {
-        let [ra, dec] = both(sci, "CRVAL")?;
-        let rotation = Kind::Rotate3D(Euler::NativeToCelestial([ra, dec, 180.0]));
-        let projection = Transform::from(Kind::Gnomonic(Direction::PixelToSky)).named("TAN");
-        plane = plane.then(projection.then(Transform::from(rotation).named("crval")));
-    }
+        .then(pair(Transform::scale, both(sci, "CDELT")?, "cdelt"))
+        .then(projection.then(Transform::from(to_sky).named("crval")));
     let spectral = match ctype(3) {
         "WAVE" => Transform::shift(-(number(sci, "CRPIX3")? - 1.0))
             .then(Transform::scale(number(sci, "CDELT3")?))
@@ -78,21 +73,13 @@ pub fn gwcs(sci: &Header, [nz, ny, nx]: [usize; 3], wavelength: Option<&[f32]>) 
     let names = |names: [&str; 3]| Some(names.map(String::from).to_vec());
     let mut first = plane.beside(spectral);
     first.inputs = names(["x0", "x1", "x"]);
-    first.outputs = names(match sky {
-        true => ["alpha_C", "delta_C", "y"],
-        false => ["y0", "y1", "y"],
-    });
+    first.outputs = names(["alpha_C", "delta_C", "y"]);
     let upto = |n: usize| Some((0.0, n as f64 - 1.0));
     first.bounding_box = Some(vec![upto(nx), upto(ny), upto(nz)]);
-    let wavelength = Frame::spectral("spectral", "wavelength");
-    let world = match sky {
-        true => [Frame::icrs().renamed("sky"), wavelength],
-        false => {
-            let unit = sci.str("CUNIT1").unwrap_or("arcsec");
-            let plane = Frame::plane("MRSALPHA_MRSBETA", ["MRSALPHA", "MRSBETA"], unit);
-            [wavelength, plane]
-        }
-    };
+    let world = [
+        Frame::icrs().renamed("sky"),
+        Frame::spectral("spectral", "wavelength"),
+    ];
     let step = |frame, transform| Step { frame, transform };
     Gwcs::new(vec![
         step(Frame::voxels("detector"), Some(first)),
@@ -181,15 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn slice_coordinates_and_odd_headers() {
+    fn odd_headers() {
         let mut h = header("WAVE");
-        h.set("CTYPE1", "MRSALPHA", "");
-        h.set("CTYPE2", "MRSBETA", "");
-        let w = gwcs(&h, [4, 3, 5], None).unwrap();
-        let out = w.forward(&[&[3.0], &[2.0], &[0.0]]).unwrap();
-        assert_eq!((out[0][0], out[1][0], out[2][0]), (-1e-4, 1e-4, 5.0));
         h.set("CTYPE1", "GLON-TAN", "");
         assert!(gwcs(&h, [4, 3, 5], None).is_err());
+        assert!(gwcs(&header("FREQ"), [4, 3, 5], None).is_err());
         let mut h = header("WAVE");
         h.remove("PC1_2");
         let said = gwcs(&h, [4, 3, 5], None).unwrap_err().to_string();
