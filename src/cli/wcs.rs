@@ -148,6 +148,12 @@ fn line(name: &str, value: f64, unit: &str) -> String {
     format!("{name:<8} {value:.10}{unit}\n")
 }
 
+/// Whether the pixels are those of slices.
+fn sliced(gwcs: &Gwcs) -> bool {
+    let frames = &mut gwcs.steps().iter();
+    frames.any(|s| s.frame.name == "alpha_beta")
+}
+
 fn forward(source: &Source, args: &Args) -> Result<String> {
     let gwcs = source.gwcs();
     let names = if gwcs.n_inputs() == 2 { "X Y" } else { "X Y Z" };
@@ -174,7 +180,7 @@ fn forward(source: &Source, args: &Args) -> Result<String> {
         }
     }
     let mut out = String::new();
-    let sliced = gwcs.steps().iter().any(|s| s.frame.name == "alpha_beta");
+    let sliced = sliced(gwcs);
     if sliced {
         let label = gwcs.label(&point)?.filter(|l| *l > 0.0);
         let label = label.ok_or_else(|| {
@@ -234,10 +240,10 @@ fn backward(source: &Source, args: &Args) -> Result<String> {
     }
     let mut out = String::new();
     for (values, how) in [(exact, "exact"), (fitted, "the files' own backward fit")] {
-        // a cube's is the inverse itself
-        let how = match gwcs.n_inputs() {
-            2 => format!("({how})"),
-            _ => String::new(),
+        // others' backward transform is the inverse itself
+        let how = match sliced(gwcs) {
+            true => format!("({how})"),
+            false => String::new(),
         };
         if given(&values) {
             for (name, value) in ["x", "y", "z"].into_iter().zip(values) {
