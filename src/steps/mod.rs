@@ -34,6 +34,8 @@ pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<combine::assign_mtwcs::AssignMtwcs>::new(),
     &Entry::<combine::master_background::MasterBackground>::new(),
     &Entry::<combine::outlier_detection::OutlierDetection>::new(),
+    &Entry::<combine::extract_1d::Extract1d>::new(),
+    &Entry::<combine::spectral_leak::SpectralLeak>::new(),
 ];
 
 /// The step of this name.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::labelled;
 use crate::exec::Exec;
 use crate::formats::fits::FitsFile;
-use crate::model::{Cal, Cubes, Exposures, Observation, Shape, Spectra};
+use crate::model::{Cal, Cubes, Exposures, Meta, Observation, Shape, Spectra};
 use crate::pipeline::product::{
     optional_path, write_cal, write_cube, write_model, write_optional, write_spectrum,
 };
@@ -134,6 +134,14 @@ pub fn run(
     Ok(written)
 }
 
+/// Root of a product's name: that of the set for products told apart by labels, else that of its own file.
+fn named(root: &str, label: &str, meta: &Meta) -> String {
+    match label {
+        "" => meta.root(),
+        _ => root.to_owned(),
+    }
+}
+
 struct Job<'a> {
     step: &'static dyn AnyStep,
     settings: &'a Settings,
@@ -187,25 +195,23 @@ impl Job<'_> {
             tracing::warn!("{name}: skipped, {why}");
         }
         let steps = [only];
-        let stamper = |meta: &mut crate::model::Meta,
-                       kind: &str,
-                       path: &Path,
-                       wcs: Option<&crate::formats::asdf::Node>| {
-            if path == target.meta.source {
-                return Err(Error::input_file(
-                    path,
-                    "the product would replace its own input; choose another folder",
-                ));
-            }
-            let of = Stamp {
-                model: kind,
-                recipe: name,
-                context: self.references.context(),
-                steps: &steps,
-                wcs,
+        let stamper =
+            |meta: &mut Meta, kind: &str, path: &Path, wcs: Option<&crate::formats::asdf::Node>| {
+                if path == target.meta.source || path == meta.source {
+                    return Err(Error::input_file(
+                        path,
+                        "the product would replace its own input; choose another folder",
+                    ));
+                }
+                let of = Stamp {
+                    model: kind,
+                    recipe: name,
+                    context: self.references.context(),
+                    steps: &steps,
+                    wcs,
+                };
+                stamp(meta, path, &of)
             };
-            stamp(meta, path, &of)
-        };
         let root = target.meta.root();
         let mut written = Vec::new();
         match model {
@@ -231,14 +237,24 @@ impl Job<'_> {
             }
             Model::Cubes(cubes) => {
                 for cube in &cubes.0 {
-                    let path = labelled(out, &root, &cube.label, "s3d");
+                    let path = labelled(
+                        out,
+                        &named(&root, &cube.label, &cube.meta),
+                        &cube.label,
+                        "s3d",
+                    );
                     write_cube(cube, &path, &stamper)?;
                     written.push(path);
                 }
             }
             Model::Spectra(spectra) => {
                 for spectrum in &spectra.0 {
-                    let path = labelled(out, &root, &spectrum.label, "x1d");
+                    let path = labelled(
+                        out,
+                        &named(&root, &spectrum.label, &spectrum.meta),
+                        &spectrum.label,
+                        "x1d",
+                    );
                     write_spectrum(spectrum, &path, &stamper)?;
                     written.push(path);
                 }

@@ -2,5 +2,7 @@
 //! one file or folder each.
 
 pub mod assign_mtwcs;
+pub mod extract_1d;
 pub mod master_background;
 pub mod outlier_detection;
+pub mod spectral_leak;
