@@ -3,6 +3,11 @@
 pub mod assign_wcs;
 pub mod badpix_selfcal;
 pub mod bkg_subtract;
+pub mod flat_field;
+pub mod fringe;
 pub(super) mod members;
+pub mod photom;
 pub mod residual_fringe;
 pub(super) mod side_products;
+pub mod srctype;
+pub mod straylight;
