@@ -16,3 +16,4 @@ pub mod regions;
 pub mod ring_filter;
 pub mod sigma_clip;
 pub mod sorting_network;
+pub mod vector;
