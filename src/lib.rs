@@ -14,7 +14,7 @@
 //! |---|---|---|
 //! | 1 | [`error`], [`exec`], [`formats`], [`math`] | bytes to generic containers, threads, numbers; no astronomy |
 //! | 2 | [`model`] | `Ramp`, `Rate`, reference models, DQ flags, metadata and keywords, provenance |
-//! | 3 | [`wcs`] | transforms from pixels to the sky and back, gwcs trees |
+//! | 3 | [`wcs`], [`nav`] | transforms from pixels to the sky and back, gwcs trees; SPICE kernels: where bodies are and how they turn |
 //! | 4 | [`steps`] | calibration steps, one file or folder each |
 //! | 5 | [`store`] | CRDS cache, product names |
 //! | 6 | [`pipeline`], [`simulate`] | the runner and its recipes; synthetic observations |
@@ -28,6 +28,7 @@ pub mod exec;
 pub mod formats;
 pub mod math;
 pub mod model;
+pub mod nav;
 pub mod pipeline;
 pub mod simulate;
 pub mod steps;
