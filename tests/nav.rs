@@ -598,3 +598,36 @@ fn comments_are_read() {
     assert_eq!(old.comments(), "");
     assert_eq!(old.summaries().len(), daf.summaries().len());
 }
+
+/// The targets of flight exposures of two small moons of Saturn, whose orbits are 22 arcsec wide at most, lie
+/// that close to the barycentre of the system as JWST sees it; also with the built-in ephemeris.
+#[test]
+fn flight_headers_point_at_saturn() {
+    let (Some(flight), Some(kernels)) = (shared("x1d_flight"), shared("kernels")) else {
+        return;
+    };
+    let real = Kernels::load(&[&kernels]).expect("loads");
+    let jwst = kernels.join("jwst_horizons_daily_20211226_20250529.bsp");
+    let built_in = Kernels::with_built_in(&[jwst]).expect("loads");
+    for name in ["Epimetheus", "Pandora"] {
+        let file = flight.join(format!("{name}_d1_prism-clear_x1d.fits"));
+        let bytes = std::fs::read(file).expect("a file");
+        let value = |key: &str| {
+            let start = format!("{key:8}= ");
+            let card = bytes.chunks(80).find(|c| c.starts_with(start.as_bytes()));
+            let text = String::from_utf8_lossy(card.expect(key)).into_owned();
+            let text = text[10..].split('/').next().expect("a value").trim();
+            text.trim_matches('\'').trim().to_string()
+        };
+        let degrees = |key: &str| value(key).parse::<f64>().expect(key).to_radians();
+        let (ra, dec) = (degrees("TARG_RA"), degrees("TARG_DEC"));
+        let toward = [dec.cos() * ra.cos(), dec.cos() * ra.sin(), dec.sin()];
+        let [a, b] = [&real, &built_in].map(|k| {
+            let et = k.et_of_utc(&value("DATE-BEG")).expect("a date");
+            let seen = k.state(6, et, J2000, Correction::CN, -170).expect("Saturn");
+            sifu::math::vector::angle(seen.state.position, toward).to_degrees() * 3600.0
+        });
+        println!("{name}: {a:.2} arcsec from the barycentre of Saturn");
+        assert!(a < 25.0 && (a - b).abs() < 1e-5, "{name}: {a} {b}");
+    }
+}
