@@ -93,6 +93,12 @@ pub fn write_cube(path: &Path, cube: &Cube, meta: &Meta, asdf: &[u8]) -> Result<
             "physical units of the array values",
         );
     }
+    let after = if err.card("BUNIT").is_some() {
+        "BUNIT"
+    } else {
+        "EXTNAME"
+    };
+    err.set_after(after, "ERRTYPE", "ERR", "Type of errors stored here");
     let mut w = Writer::create(path, false)?;
     w.empty(&meta.primary)?;
     w.image::<f32>(&sci, &axes)?;
@@ -106,7 +112,6 @@ pub fn write_cube(path: &Path, cube: &Cube, meta: &Meta, asdf: &[u8]) -> Result<
     if let Some(wavelength) = &cube.wavelength {
         let (mut header, table) = TableBuilder::new(1)
             .f32("wavelength", wavelength)
-            .unit("um")
             .build("WCS-TABLE");
         // one row that holds a column vector, as calwebb writes it
         header.push(Card::new("TDIM1", format!("(1,{})", wavelength.len()), ""));

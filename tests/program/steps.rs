@@ -34,7 +34,7 @@ check_step! {
     group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix
     charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale assign_wcs badpix_selfcal bkg_subtract
     srctype straylight flat_field fringe photom
-    assign_mtwcs master_background outlier_detection extract_1d spectral_leak
+    assign_mtwcs master_background outlier_detection cube_build extract_1d spectral_leak
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! one file or folder each.
 
 pub mod assign_mtwcs;
+pub mod cube_build;
 pub mod extract_1d;
 pub mod master_background;
 pub mod outlier_detection;

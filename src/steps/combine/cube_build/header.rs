@@ -1,0 +1,264 @@
+//! The headers of a cube: those of its first exposure, the coordinates of the grid, and what holds for all exposures.
+
+use std::collections::BTreeSet;
+
+use super::Weight;
+use super::blend;
+use super::grid::Grid;
+use super::scales::Scales;
+use crate::Result;
+use crate::formats::fits::{Card, Hdu, Header, Value};
+use crate::model::{Cal, Meta};
+
+/// Steradians of a square arcsec, as calwebb rounds it.
+const STERADIANS: f64 = 2.3504e-11;
+/// Keywords of one exposure's reference point.
+const OF_EXPOSURES: [&str; 7] = [
+    "V2_REF", "V3_REF", "RA_REF", "DEC_REF", "ROLL_REF", "V3I_YANG", "VPARITY",
+];
+/// Keywords of the grid that an input may have (when it was a cube's), in the order of headers; written anew.
+const ELEMENT: &str = "Linear transformation matrix element";
+
+/// Headers of the cube of these exposures (some named twice where they have two of its channels), and its table of their
+/// headers where there are several.
+///
+/// # Errors
+/// None so far.
+pub fn of_cube(
+    members: &[&Cal],
+    several: bool,
+    channels: &BTreeSet<u8>,
+    grid: &Grid,
+    scales: &Scales,
+    weight: Weight,
+) -> Result<(Meta, Vec<Hdu>)> {
+    let mut meta = members[0].meta.clone();
+    let mut extra = Vec::new();
+    if several {
+        let metas: Vec<&Meta> = members.iter().map(|c| &c.meta).collect();
+        blend::blend(&mut meta, &metas);
+        extra.push(blend::table(&metas));
+        // the mean place of a moving target over the exposures
+        if let (Some(ra), Some(dec)) = (metas[0].f64("MT_AVRA"), metas[0].f64("MT_AVDEC")) {
+            meta.sci.set("MT_RA", ra, "");
+            meta.sci.set("MT_DEC", dec, "");
+            meta.primary.set("TARG_RA", ra, "");
+            meta.primary.set("TARG_DEC", dec, "");
+        }
+    }
+    let channels: String = channels.iter().map(u8::to_string).collect();
+    meta.primary.set("CHANNEL", channels, "");
+    for keyword in OF_EXPOSURES {
+        meta.sci.remove(keyword);
+    }
+    let area = grid.cdelt * grid.cdelt;
+    meta.sci.set(
+        "PIXAR_SR",
+        area * STERADIANS,
+        "Nominal pixel area in steradians",
+    );
+    meta.sci
+        .set("PIXAR_A2", area, "Nominal pixel area in arcsec^2");
+    let region = s_region(grid);
+    meta.sci
+        .set("S_REGION", region, "Spatial footprint of the observation");
+    meta.sci = with_coordinates(&meta.sci, grid);
+    ifu(&mut meta, scales, weight);
+    Ok((meta, extra))
+}
+
+fn ifu(meta: &mut Meta, scales: &Scales, weight: Weight) {
+    let mut cards: Vec<(&str, Value, &str)> = vec![
+        (
+            "FLUXEXT",
+            "SCI".into(),
+            "EXTNAME of the extension containing flux data",
+        ),
+        (
+            "ERREXT",
+            "ERR".into(),
+            "EXTNAME of the extension containing error data",
+        ),
+        (
+            "MASKEXT",
+            "DQ".into(),
+            "EXTNAME of the extension containing data quality mask",
+        ),
+    ];
+    let number = |v: f64| -> Value {
+        // calwebb sets whole zeros for drizzle
+        if weight == Weight::Drizzle {
+            0_i64.into()
+        } else {
+            v.into()
+        }
+    };
+    let k = &scales.keywords;
+    let rois = k.rois.map(|v| {
+        (
+            "ROIS",
+            number(v),
+            "[arcsec] Size of ROI in spatial dimension",
+        )
+    });
+    let roiw = k.roiw.map(|v| {
+        (
+            "ROIW",
+            number(v),
+            "[um] Size of ROI in wavelength dimension",
+        )
+    });
+    cards.extend(rois);
+    cards.extend(roiw);
+    cards.push((
+        "WTYPE",
+        weight.name().into(),
+        "Weighting type (MSM, MIRIPSF, AREA)",
+    ));
+    cards.extend(k.weight_power.map(|v| {
+        (
+            "WPOWER",
+            number(v),
+            "Weighting power for Modified Shepard Method",
+        )
+    }));
+    let h = &mut meta.primary;
+    for (keyword, ..) in &cards {
+        h.remove(keyword);
+    }
+    for text in ["", "IFU cube parameters", ""] {
+        h.push(Card::commentary("", text));
+    }
+    for (keyword, value, comment) in cards {
+        h.set(keyword, value, comment);
+    }
+}
+
+/// The header with the cards of the grid in front of the footprint's.
+fn with_coordinates(sci: &Header, grid: &Grid) -> Header {
+    let cards = coordinates(grid);
+    let mut out = Header::new();
+    let mut put = false;
+    for card in sci.cards() {
+        if cards.iter().any(|c| c.keyword == card.keyword) || card.keyword == "CDELT3" {
+            continue;
+        }
+        if card.keyword == "S_REGION" {
+            cards.iter().for_each(|c| out.push(c.clone()));
+            put = true;
+        }
+        out.push(card.clone());
+    }
+    if !put {
+        cards.into_iter().for_each(|c| out.push(c));
+    }
+    out
+}
+
+/// The grid's rotation as a matrix: rows x, y of right ascension and declination.
+fn matrix(grid: &Grid) -> [[f64; 2]; 2] {
+    let angle = grid.tangent.rotation.unwrap_or(0.0) * std::f64::consts::PI / 180.0;
+    let (sin, cos) = angle.sin_cos();
+    [[-cos, sin], [sin, cos]]
+}
+
+fn coordinates(grid: &Grid) -> Vec<Card> {
+    let mut out = vec![Card::new(
+        "WCSAXES",
+        3_i64,
+        "number of World Coordinate System axes",
+    )];
+    let mut axes = |name: &str, values: [Option<Value>; 3], what: &str| {
+        for (i, value) in values.into_iter().enumerate() {
+            if let Some(value) = value {
+                let keyword = format!("{name}{}", i + 1);
+                out.push(Card::new(
+                    &keyword,
+                    value,
+                    &format!("Axis {} {what}", i + 1),
+                ));
+            }
+        }
+    };
+    let number = |v: f64| Some(Value::from(v));
+    let text = |v: &str| Some(Value::from(v));
+    let [x, y] = grid.crpix;
+    let place = "pixel coordinate of ref point, 1-indexed";
+    axes("CRPIX", [number(x), number(y), number(1.0)], place);
+    let [ra, dec] = grid.tangent.centre;
+    let (third, kind) = match grid.cdelt3 {
+        Some(_) => (grid.crval3, "WAVE"),
+        None => (1.0, "WAVE-TAB"),
+    };
+    axes(
+        "CRVAL",
+        [number(ra), number(dec), number(third)],
+        "coordinate value at reference point",
+    );
+    axes(
+        "CTYPE",
+        [text("RA---TAN"), text("DEC--TAN"), text(kind)],
+        "type",
+    );
+    axes("CUNIT", [text("deg"), text("deg"), text("um")], "units");
+    let step = grid.cdelt / 3600.0;
+    axes(
+        "CDELT",
+        [number(step), number(step), grid.cdelt3.map(Value::from)],
+        "coordinate increment at reference point",
+    );
+    let m = matrix(grid);
+    let whole = |v: i64| Value::from(v);
+    let elements = [
+        ("PC1_1", m[0][0].into()),
+        ("PC1_2", m[0][1].into()),
+        ("PC1_3", whole(0)),
+        ("PC2_1", m[1][0].into()),
+        ("PC2_2", m[1][1].into()),
+        ("PC2_3", whole(0)),
+        ("PC3_1", whole(0)),
+        ("PC3_2", whole(0)),
+        ("PC3_3", whole(1)),
+    ];
+    for (keyword, value) in elements {
+        out.push(Card::new(keyword, value, ELEMENT));
+    }
+    if grid.cdelt3.is_none() {
+        out.push(Card::new(
+            "PS3_0",
+            "WCS-TABLE",
+            "Coordinate table extension name",
+        ));
+        out.push(Card::new(
+            "PS3_1",
+            "wavelength",
+            "Coordinate table column name",
+        ));
+    }
+    out
+}
+
+/// The box on the sky around the centres of the outermost spaxels.
+fn s_region(grid: &Grid) -> String {
+    let m = matrix(grid);
+    let [ra0, dec0] = grid.tangent.centre.map(f64::to_radians);
+    let (mut ra, mut dec) = ((f64::MAX, f64::MIN), (f64::MAX, f64::MIN));
+    for i in [0, grid.x.len().saturating_sub(1)] {
+        for j in [0, grid.y.len().saturating_sub(1)] {
+            let (x, y) = (
+                (i as f64 + 1.0 - grid.crpix[0]) * grid.cdelt / 3600.0,
+                (j as f64 + 1.0 - grid.crpix[1]) * grid.cdelt / 3600.0,
+            );
+            let xi = (m[0][0] * x + m[0][1] * y).to_radians();
+            let eta = (m[1][0] * x + m[1][1] * y).to_radians();
+            let (sin, cos) = dec0.sin_cos();
+            let across = cos - eta * sin;
+            let a = (ra0 + xi.atan2(across)).to_degrees().rem_euclid(360.0);
+            let d = (sin + eta * cos).atan2(xi.hypot(across)).to_degrees();
+            ra = (ra.0.min(a), ra.1.max(a));
+            dec = (dec.0.min(d), dec.1.max(d));
+        }
+    }
+    let ((w, e), (s, n)) = (ra, dec);
+    format!("POLYGON ICRS  {w:.9} {s:.9} {w:.9} {n:.9} {e:.9} {n:.9} {e:.9} {s:.9}")
+}

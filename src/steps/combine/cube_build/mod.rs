@@ -1,0 +1,319 @@
+//! # cube_build: spectral cubes of dithered exposures
+//!
+//! ## What
+//! Combines the detector images of an integral field unit into cubes with two axes on the sky and one of wavelength.
+//!
+//! ## Why
+//! On the detector the slices of the field lie side by side, curved, tilted and irregular in wavelength. A cube is regular,
+//! and dithered exposures fill each other's gaps in it.
+//!
+//! ## Algorithm
+//! 1. Which cubes: one for each channel and band, each channel, or all (`output_type`); `channel` and `band` choose among them.
+//! 2. The grid: sizes of voxels and range of wavelengths from the cubepar reference; the corners of all exposures, projected on the
+//!    plane that touches the sky in their middle (turned with the slices of the first exposure for `ifualign`, by `cube_pa`
+//!    for `skyalign`), give the size. Corners are the outermost pixels of the channel; for targets that do not move, `S_REGION`
+//!    where the cube has neither channel 1 nor 3 or is of type multi (unless the plane is turned).
+//! 3. Pixels flagged `DO_NOT_USE` or `NON_SCIENCE`, and those with NaN in values, errors or variances are left out.
+//! 4. `drizzle`: a pixel is the quadrangle of its slice's width and its columns' sides on the sky, times its part of the spectrum;
+//!    it counts in each voxel with the volume in common. `emsm`, `msm`: a pixel is a point that counts in the voxels within
+//!    `rois` and `roiw`, less with distance (exponentially; by a power). A voxel is the weighted mean, its error the
+//!    root of the sum of (weight times error) squared over the sum of weights. Sums are in double precision, by exposure.
+//! 5. Voxels that no pixel reaches are NaN and flagged `DO_NOT_USE` and `NON_SCIENCE`. Planes with less than 0.75 of the
+//!    third percentile of good voxels are blanked: at the ends of bands only some of the slices have data.
+//!
+//! Weights depend on pointing and grid only. [`Geometry`] works them out once for any number of sets of images
+//! (SCI and ERR each), keeping them as far as memory is allowed for it.
+//!
+//! ## Parameters
+//! As listed; `filter` and `grating` choose among NIRSpec's configurations and do nothing here. `rois`, `roiw`, `weight_power`
+//! do not count in cubes with a table of wavelengths (multi), which has its own. `suffix` and `output_use_model` name files,
+//! which is left to the program.
+//!
+//! ## Reference files
+//! `cubepar`.
+//!
+//! ## Skipped when
+//! never.
+//!
+//! ## Differs from jwst
+//! - jwst marks the field of view before it looks at the weights, so as to find holes. For MIRI its code never marks a
+//!   voxel (the upper limit in eta it compares with is the lower one), so no hole is ever found; we leave that out, and
+//!   `skip_dqflagging` changes nothing in either.
+//! - `internal_cal` is refused for MIRI by jwst too.
+//! - Fields without data at all are an error; jwst writes a cube of NaN.
+//! - A cube that would have no planes, or more voxels than 32 bits count, is an error; jwst stops with an exception or
+//!   runs out of memory.
+//! - `debug_spaxel` is checked, but pixels behind a voxel are not printed.
+//! - jwst numbers the cubes of `output_type = channel` in no fixed order; ours go by channel.
+//!
+//! ## References
+//! jwst 3.0.0 `cube_build`; Law et al. 2023, AJ 166, 45; Sutherland and Hodgman 1974, CACM 17, 32.
+
+mod blend;
+mod build;
+mod cubepar;
+mod footprint;
+mod geometry;
+mod grid;
+mod header;
+mod offsets;
+mod overlap;
+mod pixels;
+mod quality;
+mod scales;
+mod selection;
+mod shepard;
+mod tangent;
+
+pub use build::{Plan, plan};
+pub use cubepar::CubePar;
+pub use geometry::{Geometry, Source, Voxels, Weighting};
+pub use grid::Grid;
+pub use tangent::Tangent;
+
+use serde::{Deserialize, Serialize};
+
+use crate::exec::Exec;
+use crate::model::{Cube, Cubes, Exposures, dq};
+use crate::steps::step::{Info, RefPaths, Reference, Step, Target};
+use crate::{Error, Result};
+
+/// Declares a choice: an enumeration with the names calwebb gives its values.
+macro_rules! choice {
+    ($(#[doc = $doc:literal])* $name:ident { $($(#[doc = $what:literal])* $variant:ident = $text:literal),* $(,)? }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum $name { $($(#[doc = $what])* #[serde(rename = $text)] $variant),* }
+        impl $name {
+            /// calwebb's name of the value.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+        }
+    };
+}
+
+choice! {
+    /// Channels of the MRS.
+    Channels {
+        /// Channel 1.
+        One = "1",
+        /// Channel 2.
+        Two = "2",
+        /// Channel 3.
+        Three = "3",
+        /// Channel 4.
+        Four = "4",
+        /// All that there are.
+        All = "all",
+    }
+}
+choice! {
+    /// Bands of the MRS.
+    Bands {
+        /// Short (A).
+        Short = "short",
+        /// Medium (B).
+        Medium = "medium",
+        /// Long (C).
+        Long = "long",
+        /// Channels 1, 4 short, 2, 3 medium.
+        ShortMedium = "short-medium",
+        /// Channels 1, 4 short, 2, 3 long.
+        ShortLong = "short-long",
+        /// Channels 1, 4 medium, 2, 3 short.
+        MediumShort = "medium-short",
+        /// Channels 1, 4 medium, 2, 3 long.
+        MediumLong = "medium-long",
+        /// Channels 1, 4 long, 2, 3 short.
+        LongShort = "long-short",
+        /// Channels 1, 4 long, 2, 3 medium.
+        LongMedium = "long-medium",
+        /// All that there are.
+        All = "all",
+    }
+}
+choice! {
+    /// Gratings of NIRSpec.
+    Gratings {
+        /// The prism.
+        Prism = "prism",
+        /// G140M.
+        G140m = "g140m",
+        /// G140H.
+        G140h = "g140h",
+        /// G235M.
+        G235m = "g235m",
+        /// G235H.
+        G235h = "g235h",
+        /// G395M.
+        G395m = "g395m",
+        /// G395H.
+        G395h = "g395h",
+        /// All that there are.
+        All = "all",
+    }
+}
+choice! {
+    /// Filters of NIRSpec.
+    Filters {
+        /// CLEAR.
+        Clear = "clear",
+        /// F100LP.
+        F100lp = "f100lp",
+        /// F070LP.
+        F070lp = "f070lp",
+        /// F170LP.
+        F170lp = "f170lp",
+        /// F290LP.
+        F290lp = "f290lp",
+        /// All that there are.
+        All = "all",
+    }
+}
+choice! {
+    /// What goes into one cube.
+    OutputType {
+        /// One channel in one band.
+        Band = "band",
+        /// One channel.
+        Channel = "channel",
+        /// One grating of NIRSpec.
+        Grating = "grating",
+        /// Everything.
+        Multi = "multi",
+    }
+}
+choice! {
+    /// How pixels are combined.
+    Weight {
+        /// Modified Shepard method with exponential weights.
+        Emsm = "emsm",
+        /// Modified Shepard method.
+        Msm = "msm",
+        /// By the volume in common.
+        Drizzle = "drizzle",
+    }
+}
+choice! {
+    /// What the axes of the cube follow.
+    CoordSystem {
+        /// North up, or as `cube_pa` says.
+        Skyalign = "skyalign",
+        /// Another name of skyalign.
+        World = "world",
+        /// The local plane of the IFU; NIRSpec only.
+        InternalCal = "internal_cal",
+        /// The slices of the first exposure.
+        Ifualign = "ifualign",
+    }
+}
+
+crate::params! {
+    /// Parameters of cube_build.
+    pub struct CubeBuildParams {
+        /// Channel to make cubes of: 1, 2, 3, 4 or all.
+        channel: Channels = Channels::All,
+        /// Band to make cubes of: short, medium, long, short-medium, short-long, medium-short, medium-long, long-short,
+        /// long-medium or all.
+        band: Bands = Bands::All,
+        /// Grating to make cubes of (NIRSpec): prism, g140m, g140h, g235m, g235h, g395m, g395h or all.
+        grating: Gratings = Gratings::All,
+        /// Filter to make cubes of (NIRSpec): clear, f100lp, f070lp, f170lp, f290lp or all.
+        filter: Filters = Filters::All,
+        /// What goes into one cube: band, channel, grating or multi.
+        output_type: OutputType = OutputType::Band,
+        /// Equal steps in wavelength; otherwise, and always with output_type = multi, those of the cubepar reference's table.
+        linear_wave: bool = true,
+        /// Size of spaxels in arcsec; 0 for that of the cubepar reference.
+        scalexy: f64 = 0.0,
+        /// Step in wavelength in micron; 0 for that of the cubepar reference.
+        scalew: f64 = 0.0,
+        /// How pixels are combined: emsm, msm or drizzle.
+        weighting: Weight = Weight::Drizzle,
+        /// What the axes follow: skyalign (or world), internal_cal (NIRSpec) or ifualign.
+        coord_system: CoordSystem = CoordSystem::Skyalign,
+        /// Right ascension of the cube's centre in degrees.
+        ra_center: Option<f64> = None,
+        /// Declination of the cube's centre in degrees.
+        dec_center: Option<f64> = None,
+        /// Position angle of the cube in degrees, east of north.
+        cube_pa: Option<f64> = None,
+        /// Number of spaxels along x, odd; one more for an even one.
+        nspax_x: Option<i64> = None,
+        /// Number of spaxels along y, odd; one more for an even one.
+        nspax_y: Option<i64> = None,
+        /// Radius of the region of influence on the sky in arcsec (emsm, msm); 0 for that of the cubepar reference.
+        rois: f64 = 0.0,
+        /// Half its length along the spectrum in micron (emsm, msm); 0 for that of the cubepar reference.
+        roiw: f64 = 0.0,
+        /// Power of the weights of msm; 0 for that of the cubepar reference.
+        weight_power: f64 = 2.0,
+        /// Shortest wavelength in micron.
+        wavemin: Option<f64> = None,
+        /// Longest wavelength in micron.
+        wavemax: Option<f64> = None,
+        /// Do not mark the field of view (which makes no difference for MIRI).
+        skip_dqflagging: bool = false,
+        /// Name products as the models say.
+        output_use_model: bool = true,
+        /// Suffix of products.
+        suffix: String = String::from("s3d"),
+        /// ASDF file of offsets of the exposures on the sky.
+        offset_file: Option<String> = None,
+        /// x, y and plane (from 0) of a voxel to look into; not used.
+        debug_spaxel: String = String::from("-1 -1 -1"),
+    }
+}
+
+/// The step.
+pub struct CubeBuild;
+
+impl Step for CubeBuild {
+    const INFO: Info = Info {
+        name: "cube_build",
+        class: "CubeBuildStep",
+        keyword: "S_IFUCUB",
+        title: "IFU Cube Creation",
+        skip: false,
+        references: &[Reference {
+            kind: "cubepar",
+            required: true,
+        }],
+    };
+    const SOURCE: &'static str = include_str!("mod.rs");
+    type In = Exposures;
+    type Out = Cubes;
+    type Params = CubeBuildParams;
+    type Refs = CubePar;
+
+    fn load(paths: &RefPaths, _: &Target, params: &CubeBuildParams) -> Result<CubePar> {
+        CubePar::read(paths.need("cubepar")?, params.weighting)
+    }
+
+    fn run(
+        input: Exposures,
+        refs: &CubePar,
+        params: &CubeBuildParams,
+        exec: &Exec,
+    ) -> Result<Cubes> {
+        let mut cubes = Vec::new();
+        for plan in plan(&input.science, params)? {
+            cubes.push(plan.make(&input.science, refs, exec)?);
+        }
+        let empty = |c: &Cube| c.dq.iter().all(|q| q & dq::DO_NOT_USE != 0);
+        if cubes.iter().all(empty) {
+            return Err(Error::science(
+                "no valid pixel reaches the cube: all are flagged, NaN, or out of its wavelengths and field",
+            )
+            .with_path(&input.science[0].meta.source));
+        }
+        for cube in cubes.iter().filter(|c| empty(c)) {
+            tracing::warn!(
+                "cube_build: {}: no valid pixel reaches the cube",
+                cube.label
+            );
+        }
+        Ok(Cubes(cubes))
+    }
+}
