@@ -1,5 +1,7 @@
 //! Numerical kernels on slices: no threads, no files.
 
+pub mod bspline;
+pub mod clipped_stats;
 pub mod dense;
 pub mod dilate;
 pub mod float32;
@@ -7,6 +9,7 @@ pub mod interpolate;
 pub mod lsq_spline;
 pub mod median;
 pub mod median_filter;
+pub mod nelder_mead;
 pub mod pairwise_sum;
 pub mod pchip;
 pub mod percentile;

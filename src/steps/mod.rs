@@ -39,6 +39,8 @@ pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<combine::assign_mtwcs::AssignMtwcs>::new(),
     &Entry::<combine::master_background::MasterBackground>::new(),
     &Entry::<combine::outlier_detection::OutlierDetection>::new(),
+    &Entry::<combine::adaptive_trace_model::AdaptiveTraceModel>::new(),
+    &Entry::<combine::pixel_replace::PixelReplace>::new(),
     &Entry::<combine::cube_build::CubeBuild>::new(),
     &Entry::<combine::extract_1d::Extract1d>::new(),
     &Entry::<combine::spectral_leak::SpectralLeak>::new(),

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::common::{NX, NY, Tiny, primary, references};
 use sifu::exec::Exec;
-use sifu::formats::fits::{Header, TableBuilder};
+
+use sifu::formats::fits::{Data, Hdu, Header, TableBuilder};
 use sifu::model::{Cal, DetectorMap, Exposures, Meta, Observation, Ramp, Rate, Shape, Spectrum};
 use sifu::steps::step::{AnyStep, Model, RefPaths, Status, Target};
 
@@ -34,7 +35,7 @@ check_step! {
     group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix
     charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale assign_wcs badpix_selfcal bkg_subtract
     srctype straylight flat_field fringe photom
-    assign_mtwcs master_background outlier_detection cube_build extract_1d spectral_leak
+    assign_mtwcs master_background outlier_detection adaptive_trace_model pixel_replace cube_build extract_1d spectral_leak
 }
 
 #[test]
@@ -202,6 +203,12 @@ fn exposures(shape: Shape, seed: u64) -> Exposures {
     }
 }
 
+/// An exposure with a WCS of slices.
+fn sliced() -> Cal {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/adaptive_trace_model");
+    sifu::store::cal::read_cal(&golden.join("source_cal.fits.gz")).expect("an exposure")
+}
+
 fn paths(step: &dyn AnyStep, folder: &Path) -> RefPaths {
     let mut out = BTreeMap::new();
     for r in step.info().references {
@@ -223,6 +230,17 @@ fn bits(model: &Model) -> Vec<u32> {
             .chain(r.dq.iter().copied())
             .collect()
     }
+    fn extra(hdu: &Hdu) -> Vec<u32> {
+        match &hdu.data {
+            Data::Image(i) => i
+                .pixels
+                .to_f64()
+                .iter()
+                .map(|v| (*v as f32).to_bits())
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
     fn image(c: &Cal) -> Vec<u32> {
         let flat = c.var_flat.as_deref().unwrap_or(&[]);
         [&c.sci, &c.err, &c.var_poisson, &c.var_rnoise]
@@ -230,6 +248,7 @@ fn bits(model: &Model) -> Vec<u32> {
             .flat_map(|v| floats(v))
             .chain(floats(flat))
             .chain(c.dq.iter().copied())
+            .chain(c.extra.iter().flat_map(extra))
             .collect()
     }
     match model {
@@ -293,6 +312,10 @@ fn run(
     let kept = |a: u32, b: u32| a & !step.clears() & !b == 0;
     if let (Model::Observation(a), Model::Observation(b)) = (input, &out) {
         let mut pixels = a.science.dq.iter().zip(&b.science.dq);
+        assert!(pixels.all(|(a, b)| kept(*a, *b)), "DQ bits were cleared");
+    }
+    if let (Model::Cal(a), Model::Cal(b)) = (input, &out) {
+        let mut pixels = a.dq.iter().zip(&b.dq);
         assert!(pixels.all(|(a, b)| kept(*a, *b)), "DQ bits were cleared");
     }
     if let (Model::Exposures(a), Model::Exposures(b)) = (input, &out) {
@@ -372,6 +395,7 @@ fn check(name: &str) {
         "gain_scale" => Model::from(rate(shape, seed)),
         "badpix_selfcal" | "bkg_subtract" => Model::from(observation(shape, seed)),
         "master_background" | "outlier_detection" => Model::from(exposures(shape, seed)),
+        "adaptive_trace_model" | "pixel_replace" => Model::from(sliced()),
         _ => Model::from(ramp(shape, seed)),
     };
     let input = make(1);
@@ -389,6 +413,15 @@ fn check(name: &str) {
             one != bits(&input),
             "the step says it is done and changed nothing"
         );
+    }
+    if let Model::Cal(c) = make(2) {
+        for (value, flags) in [(f32::NAN, 0), (f32::INFINITY, 0), (1.0, u32::MAX)] {
+            let mut bad = c.clone();
+            bad.sci.fill(value);
+            bad.err.fill(value);
+            bad.dq.iter_mut().for_each(|d| *d |= flags);
+            run(step, &(*bad).into(), shape, dir.path(), 2);
+        }
     }
     if let Model::Exposures(e) = make(2) {
         for (value, flags) in [(f32::NAN, 0), (f32::INFINITY, 0), (1.0, u32::MAX)] {
