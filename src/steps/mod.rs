@@ -36,6 +36,7 @@ pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<spectral::flat_field::FlatField>::new(),
     &Entry::<spectral::fringe::Fringe>::new(),
     &Entry::<spectral::photom::Photom>::new(),
+    &Entry::<spectral::residual_fringe::ResidualFringe>::new(),
     &Entry::<combine::assign_mtwcs::AssignMtwcs>::new(),
     &Entry::<combine::master_background::MasterBackground>::new(),
     &Entry::<combine::outlier_detection::OutlierDetection>::new(),

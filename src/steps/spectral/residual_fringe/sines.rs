@@ -305,7 +305,10 @@ impl Sines {
     }
 }
 
-/// Sums of products of two columns and the weights, for all pairs of columns of length `n`.
+/// Sums of products of two columns, the second one weighted, for all pairs of columns of length `n`.
+///
+/// Both halves of the matrix are summed: equal columns (a frequency found twice) must give equal rows, so that
+/// the matrix is exactly singular, which ends the search.
 fn products(design: &[f64], weights: &[f64], n: usize) -> Vec<f64> {
     let count = design.len() / n.max(1);
     let mut out = vec![0.0; count * count];
@@ -314,10 +317,8 @@ fn products(design: &[f64], weights: &[f64], n: usize) -> Vec<f64> {
         for ((out, d), w) in weighted.iter_mut().zip(column).zip(weights) {
             *out = d * w;
         }
-        for (i, other) in design.chunks_exact(n).enumerate().take(j + 1) {
-            let sum = dot(other, &weighted);
-            out[i * count + j] = sum;
-            out[j * count + i] = sum;
+        for (i, other) in design.chunks_exact(n).enumerate() {
+            out[i * count + j] = dot(other, &weighted);
         }
     }
     out
@@ -387,6 +388,22 @@ mod tests {
         assert_eq!(fail(&[0.3], 0.0), Err(Failure::Residuals));
         assert_eq!(fail(&[0.3], 1e-3), Err(Failure::Weights));
         assert_eq!(fail(&[0.0], 1.0), Err(Failure::Singular));
+    }
+
+    #[test]
+    fn a_frequency_found_twice_is_singular() {
+        let n = 301;
+        let wave = |f: f64| (0..n).map(move |i| (f * (6.0 + 0.004 * f64::from(i))).sin());
+        let design: Vec<f64> = [61.0, 93.0, 61.0, 44.0]
+            .into_iter()
+            .flat_map(wave)
+            .collect();
+        let weights: Vec<f64> = (0..n).map(|i| 1.0 + 0.1 * f64::from(i % 7)).collect();
+        let curvature = products(&design, &weights, n as usize);
+        assert_eq!(curvature[..4], curvature[8..12]);
+        let factors = Factors::new(4, curvature);
+        assert_eq!(factors.determinant(), 0.0);
+        assert!(factors.solve(&[1.0; 4]).is_err());
     }
 
     #[test]
