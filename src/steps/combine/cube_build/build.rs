@@ -225,18 +225,18 @@ impl Plan {
         let members: Vec<&Cal> = self.members().map(|i| &exposures[i]).collect();
         let channels: std::collections::BTreeSet<u8> =
             self.parts.iter().map(|p| p.channel).collect();
-        let (meta, extra) = header::of_cube(
+        let (meta, headers) = header::of_cube(
             &members,
             exposures.len() > 1,
             &channels,
             grid,
             scales,
             self.params.weighting,
-        )?;
+        );
         let wavelength: Vec<f32> = grid.z.iter().map(|z| *z as f32).collect();
         let shape = [grid.z.len(), grid.y.len(), grid.x.len()];
-        let table = grid.cdelt3.is_none().then_some(wavelength.as_slice());
-        let wcs = crate::wcs::cube::gwcs(&meta.sci, shape, table)?.to_node()?;
+        let planes = grid.cdelt3.is_none().then_some(wavelength.as_slice());
+        let wcs = crate::wcs::cube::gwcs(&meta.sci, shape, planes)?.to_node()?;
         let [nz, ny, nx] = shape;
         Ok(Cube {
             meta,
@@ -250,7 +250,7 @@ impl Plan {
             wmap: voxels.wmap,
             wavelength: Some(wavelength),
             wcs: Some(std::sync::Arc::new(wcs)),
-            extra,
+            extra: headers.into_iter().collect(),
         })
     }
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Weight;
-use super::blend;
 use super::grid::Grid;
 use super::scales::Scales;
-use crate::Result;
 use crate::formats::fits::{Card, Hdu, Header, Value};
+use crate::model::blend::blend;
 use crate::model::{Cal, Meta};
 
 /// Steradians of a square arcsec, as calwebb rounds it.
@@ -16,14 +15,11 @@ const STERADIANS: f64 = 2.3504e-11;
 const OF_EXPOSURES: [&str; 7] = [
     "V2_REF", "V3_REF", "RA_REF", "DEC_REF", "ROLL_REF", "V3I_YANG", "VPARITY",
 ];
-/// Keywords of the grid that an input may have (when it was a cube's), in the order of headers; written anew.
+/// Comment of the cards of the matrix.
 const ELEMENT: &str = "Linear transformation matrix element";
 
 /// Headers of the cube of these exposures (some named twice where they have two of its channels), and its table of their
 /// headers where there are several.
-///
-/// # Errors
-/// None so far.
 pub fn of_cube(
     members: &[&Cal],
     several: bool,
@@ -31,21 +27,15 @@ pub fn of_cube(
     grid: &Grid,
     scales: &Scales,
     weight: Weight,
-) -> Result<(Meta, Vec<Hdu>)> {
-    let mut meta = members[0].meta.clone();
-    let mut extra = Vec::new();
-    if several {
-        let metas: Vec<&Meta> = members.iter().map(|c| &c.meta).collect();
-        blend::blend(&mut meta, &metas);
-        extra.push(blend::table(&metas));
-        // the mean place of a moving target over the exposures
-        if let (Some(ra), Some(dec)) = (metas[0].f64("MT_AVRA"), metas[0].f64("MT_AVDEC")) {
-            meta.sci.set("MT_RA", ra, "");
-            meta.sci.set("MT_DEC", dec, "");
-            meta.primary.set("TARG_RA", ra, "");
-            meta.primary.set("TARG_DEC", dec, "");
-        }
-    }
+) -> (Meta, Option<Hdu>) {
+    // calwebb combines headers where the step was given several exposures, also those of a cube of one of them
+    let metas: Vec<&Meta> = members.iter().map(|c| &c.meta).collect();
+    let (mut meta, table) = if several {
+        blend(&metas)
+    } else {
+        let first = metas.first().map(|m| (*m).clone());
+        (first.unwrap_or_default(), None)
+    };
     let channels: String = channels.iter().map(u8::to_string).collect();
     meta.primary.set("CHANNEL", channels, "");
     for keyword in OF_EXPOSURES {
@@ -64,7 +54,7 @@ pub fn of_cube(
         .set("S_REGION", region, "Spatial footprint of the observation");
     meta.sci = with_coordinates(&meta.sci, grid);
     ifu(&mut meta, scales, weight);
-    Ok((meta, extra))
+    (meta, table)
 }
 
 fn ifu(meta: &mut Meta, scales: &Scales, weight: Weight) {

@@ -49,7 +49,6 @@
 //! ## References
 //! jwst 3.0.0 `cube_build`; Law et al. 2023, AJ 166, 45; Sutherland and Hodgman 1974, CACM 17, 32.
 
-mod blend;
 mod build;
 mod cubepar;
 mod footprint;
