@@ -68,8 +68,10 @@ fn compare(path: &Path, cube: &Cube) {
     assert_eq!(shape, [cube.nz, cube.ny, cube.nx], "{at}");
     let floats = |n: &str| file.all::<f32>(file.need(n).unwrap()).unwrap();
     let flags: Vec<u32> = file.all(file.need("DQ").unwrap()).unwrap();
-    assert_eq!(cube.dq, flags, "DQ of {at}");
-    assert_eq!(cube.wmap, floats("WMAP"), "WMAP of {at}");
+    let differ = |n: usize| assert!(n == 0, "{n} of {} differ in {at}", flags.len());
+    let wmap = floats("WMAP");
+    differ(cube.dq.iter().zip(&flags).filter(|(a, b)| a != b).count());
+    differ(cube.wmap.iter().zip(&wmap).filter(|(a, b)| a != b).count());
     for (name, values) in [("SCI", &cube.sci), ("ERR", &cube.err)] {
         let worst = worst(name, values, &floats(name));
         assert!(worst < 3e-7, "{name} of {at}: {worst:e}");
@@ -96,9 +98,14 @@ fn compare(path: &Path, cube: &Cube) {
                 continue;
             }
             let (own, expect) = (header.get(keyword), file.hdus()[hdu].header.get(keyword));
-            // jwst writes 15 digits of small numbers
+            // the direction of slices is that of two points 2 arcsec apart; jwst writes 15 digits of small numbers
+            let tolerance = if keyword.starts_with("PC") {
+                1e-10
+            } else {
+                2e-14
+            };
             let alike = match (own.and_then(Value::as_f64), expect.and_then(Value::as_f64)) {
-                (Some(a), Some(b)) => (a - b).abs() <= 2e-14 * b.abs().max(1e-9),
+                (Some(a), Some(b)) => (a - b).abs() <= tolerance * b.abs().max(1e-9),
                 _ => own == expect,
             };
             assert!(alike, "{keyword} of {at}: {own:?}, expected {expect:?}");
@@ -146,7 +153,7 @@ fn one_geometry_for_many_images() {
     let mut other = science.clone();
     for cal in &mut other {
         cal.sci.iter_mut().for_each(|v| *v *= 2.0);
-        cal.dq[1000..3000].fill(1);
+        cal.dq[505 * 1032..506 * 1032].fill(1);
     }
     let exec = Exec::new(Some(2)).unwrap();
     for weighting in ["drizzle", "emsm"] {

@@ -55,6 +55,7 @@ def crop(path, name, seed):
     new.meta.filename = name
     # a target that stands still, so that the keyword S_REGION counts
     new.meta.target.type = "FIXED"
+    new.meta.wcsinfo.spectral_region = model.meta.wcsinfo.spectral_region
     new.save(HERE / name)
     return HERE / name
 

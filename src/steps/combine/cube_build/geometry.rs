@@ -393,8 +393,8 @@ impl Geometry {
     }
 }
 
-/// Calls `length` for the planes (among `planes`) that a pixel's part of the spectrum reaches, with what they have in common;
-/// which planes these are.
+/// Calls `length` for the planes (among `planes`) from the first to the last that a pixel's part of the spectrum reaches, with what
+/// they have in common; which planes these are.
 fn lengths(
     grid: &Grid,
     widest: f64,
@@ -427,13 +427,12 @@ fn lengths(
         let common = above_zero(to - low) - above_zero(to - high) - above_zero(from - low);
         if (z - lambda).abs() < (own + dz).abs() && common > 0.0 {
             if reached.is_empty() {
-                reached.start = iw;
+                reached = iw..iw;
             }
-            // planes follow each other, so those in common with a pixel do
+            // a plane next to a gap of the table is long and may be reached over others
+            (reached.end..iw).for_each(|_| length(0.0));
             reached.end = iw + 1;
             length(common);
-        } else if !reached.is_empty() {
-            break;
         }
     }
     reached

@@ -40,6 +40,10 @@
 //!   voxel (the upper limit in eta it compares with is the lower one), so no hole is ever found; we leave that out, and
 //!   `skip_dqflagging` changes nothing in either.
 //! - `internal_cal` is refused for MIRI by jwst too.
+//! - jwst takes `S_REGION` only where the product's tree also has the wavelengths the exposure spans, as every product of assign_wcs has.
+//! - Positions on the sky differ in the last bit for a few pixels (numpy's vector functions and fused multiplications), and
+//!   the areas of overlap are of single precision (see `overlap`): some voxels in 10,000 differ in the last bit, a few at the edge
+//!   of the field by up to 1e-5 of their value, where one sliver of a pixel is all there is. `PCi_j` of `ifualign` agree to 1e-10.
 //! - Fields without data at all are an error; jwst writes a cube of NaN.
 //! - A cube that would have no planes, or more voxels than 32 bits count, is an error; jwst stops with an exception or
 //!   runs out of memory.
