@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use super::products::{extension, meta_of, sci_header, write_asdf, write_extra};
+use super::products::{extension, meta_of, sci_header, write_asdf};
 use crate::Result;
 use crate::formats::asdf::{AsdfFile, Node};
 use crate::formats::fits::{Data, FitsFile, Hdu, Header, Writer};
@@ -124,8 +124,9 @@ pub fn write_cal(path: &Path, cal: &Cal, meta: &Meta, asdf: &[u8]) -> Result<()>
     w.image::<u32>(&extension("DQ"), &axes)?;
     w.put(0, &cal.dq)?;
     let passed = |hdu: &&Hdu| hdu.header.str("EXTNAME").is_some_and(|n| n != "INT_TIMES");
-    let extra: Vec<Hdu> = cal.extra.iter().filter(passed).cloned().collect();
-    write_extra(&mut w, &extra, |_| true)?;
+    for hdu in cal.extra.iter().filter(passed) {
+        w.hdu(hdu)?;
+    }
     for (name, values) in [
         ("VAR_POISSON", Some(&cal.var_poisson)),
         ("VAR_RNOISE", Some(&cal.var_rnoise)),

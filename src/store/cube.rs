@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::cal::wcs_node;
-use super::products::{extension, meta_of, sci_header, write_asdf, write_extra};
+use super::products::{extension, meta_of, sci_header, write_asdf};
 use crate::formats::fits::{Card, Data, FitsFile, TableBuilder, Writer};
 use crate::model::{Cube, Meta};
 use crate::{Error, Result};
@@ -117,7 +117,9 @@ pub fn write_cube(path: &Path, cube: &Cube, meta: &Meta, asdf: &[u8]) -> Result<
         header.push(Card::new("TDIM1", format!("(1,{})", wavelength.len()), ""));
         w.table(&header, &table)?;
     }
-    write_extra(&mut w, &cube.extra, |_| true)?;
+    for hdu in &cube.extra {
+        w.hdu(hdu)?;
+    }
     write_asdf(&mut w, asdf)?;
     w.finish()
 }

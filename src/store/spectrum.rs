@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::products::{write_asdf, write_extra};
+use super::products::write_asdf;
 use crate::formats::fits::{Data, FitsFile, Writer};
 use crate::model::{Meta, Spectrum};
 use crate::{Error, Result};
@@ -59,7 +59,9 @@ pub fn write_spectrum(path: &Path, spectrum: &Spectrum, meta: &Meta, asdf: &[u8]
     for (header, table) in &spectrum.tables {
         w.table(header, table)?;
     }
-    write_extra(&mut w, &spectrum.extra, |_| true)?;
+    for hdu in &spectrum.extra {
+        w.hdu(hdu)?;
+    }
     write_asdf(&mut w, asdf)?;
     w.finish()
 }

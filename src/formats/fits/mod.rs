@@ -70,17 +70,27 @@ impl Product {
     pub fn write(&self, path: impl AsRef<Path>, checksum: bool) -> Result<()> {
         let mut writer = Writer::create(path, checksum)?;
         for hdu in &self.hdus {
-            match &hdu.data {
-                Data::None => writer.empty(&hdu.header)?,
-                Data::Image(image) => {
-                    let (bitpix, zero) = image.pixels.storage();
-                    writer.image_header(&hdu.header, &image.shape, bitpix, zero, image.scale)?;
-                    writer.put_pixels(&image.pixels)?;
-                }
-                Data::Table(table) => writer.table(&hdu.header, table)?,
-            }
+            writer.hdu(hdu)?;
         }
         writer.finish()
+    }
+}
+
+impl Writer {
+    /// Writes a whole HDU, images in their own element type.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] where writing fails.
+    pub fn hdu(&mut self, hdu: &Hdu) -> Result<()> {
+        match &hdu.data {
+            Data::None => self.empty(&hdu.header),
+            Data::Image(image) => {
+                let (bitpix, zero) = image.pixels.storage();
+                self.image_header(&hdu.header, &image.shape, bitpix, zero, image.scale)?;
+                self.put_pixels(&image.pixels)
+            }
+            Data::Table(table) => self.table(&hdu.header, table),
+        }
     }
 }
 
