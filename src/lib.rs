@@ -4,8 +4,9 @@
 //! calibrated spectra, in Rust. This page is the architecture.
 //!
 //! ## Flow of one exposure
-//! `Ramp` (uncal) -> detector steps -> `Rate`. Files exist only at the edges ([`store`]); a step
-//! is a pure function on typed models; threads start in one place ([`exec`]).
+//! `Ramp` (uncal) -> detector steps -> `Rate` -> spectral steps -> `Cal` -> \[dithers\] combine steps -> `Cube` ->
+//! `Spectrum`. Files exist only at the edges ([`store`]); a step is a pure function on typed models; threads start in
+//! one place ([`exec`]).
 //!
 //! ## Layers
 //! A module uses its own and lower layers, never a higher one (`tests/architecture.rs` holds this).

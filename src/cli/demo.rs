@@ -8,6 +8,7 @@ use super::setup::Global;
 use super::simulate::{fresh, with_progress};
 use crate::formats::fits::FitsFile;
 use crate::pipeline::recipe::detector1::{self, detector1};
+use crate::pipeline::recipe::{spec2, spec3};
 use crate::pipeline::settings::Settings;
 use crate::simulate::{Options, Summary, simulate_miri};
 use crate::store::products::read_rate;
@@ -64,8 +65,7 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
     add("their reference files", made.crds.clone(), None)?;
 
     let start = Instant::now();
-    let stage1 = folder.join("stage1");
-    std::fs::create_dir_all(&stage1).map_err(|e| Error::io(&stage1, e))?;
+    let stage1 = made_folder(folder, "stage1")?;
     let references =
         CrdsReferences::new(Some(&made.crds), Some(&made.context), Overrides::default())?;
     let outputs = detector1::Options {
@@ -92,8 +92,58 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         Some(start.elapsed().as_secs_f64()),
     )?;
 
+    let start = Instant::now();
+    let stage2 = made_folder(folder, "stage2")?;
+    let outputs = spec2::Options {
+        out: stage2.clone(),
+        save_intermediates: false,
+    };
+    let mut calibrated = Vec::new();
+    for file in &made.science {
+        let name = file_name(file).replace("_uncal.fits", "_rate.fits");
+        let job = spec2::Job::alone(&stage1.join(name), &[]);
+        let settings = Settings::default();
+        let done = spec2::spec2(&job, &settings, &references, &exec, &outputs, &|step| {
+            tracing::debug!("{}: {step}", job.stem);
+        })
+        .map_err(|e| e.with_path(&job.science))?;
+        calibrated.extend(
+            done.products
+                .into_iter()
+                .find(|p| file_name(p).ends_with("_cal.fits")),
+        );
+    }
+    add(
+        "images, cubes, spectra of each",
+        stage2.clone(),
+        Some(start.elapsed().as_secs_f64()),
+    )?;
+
+    let start = Instant::now();
+    let stage3 = made_folder(folder, "stage3")?;
+    let outputs = spec3::Options {
+        out: stage3.clone(),
+        save_intermediates: false,
+    };
+    let job = spec3::Job::of_files(&calibrated, &[], "Level3")?;
+    let settings = Settings::default();
+    spec3::spec3(&job, &settings, &references, &exec, &outputs, &|step| {
+        tracing::debug!("{}: {step}", job.stem);
+    })?;
+    add(
+        "cubes, spectra of all",
+        stage3,
+        Some(start.elapsed().as_secs_f64()),
+    )?;
+
     super::print(&table(&lines, &made, &stage1)?)?;
     Ok(0)
+}
+
+fn made_folder(folder: &Path, name: &str) -> Result<PathBuf> {
+    let path = folder.join(name);
+    std::fs::create_dir_all(&path).map_err(|e| Error::io(&path, e))?;
+    Ok(path)
 }
 
 /// Number of files below a folder and their total size, bytes.
@@ -118,7 +168,7 @@ fn size(folder: &Path) -> Result<(usize, u64)> {
 
 /// What was made, and how well the count rates agree with those put in.
 fn table(lines: &[Line], made: &Summary, stage1: &Path) -> Result<String> {
-    let mut out = format!("{:<28}{:>6}{:>10}{:>9}  in\n", "made", "files", "MB", "s");
+    let mut out = format!("{:<32}{:>6}{:>10}{:>9}  in\n", "made", "files", "MB", "s");
     let mut text = |line: std::fmt::Arguments<'_>| {
         // writing to a string cannot fail
         let _ = writeln!(out, "{line}");
@@ -126,7 +176,7 @@ fn table(lines: &[Line], made: &Summary, stage1: &Path) -> Result<String> {
     for l in lines {
         let megabytes = l.bytes as f64 / 1e6;
         text(format_args!(
-            "{:<28}{:>6}{:>10.1}{:>9}  {}",
+            "{:<32}{:>6}{:>10.1}{:>9}  {}",
             l.what,
             l.files,
             megabytes,
@@ -149,6 +199,9 @@ fn table(lines: &[Line], made: &Summary, stage1: &Path) -> Result<String> {
         stage1.with_file_name("stage0").display(),
         made.crds.display()
     ));
+    let crds = made.crds.display();
+    text(format_args!("  sifu spec2 OUT --crds {crds} -o OUT2"));
+    text(format_args!("  sifu spec3 OUT2 --crds {crds} -o OUT3"));
     Ok(out)
 }
 

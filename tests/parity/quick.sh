@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install -q jwst==3.0.0 stcal==1.20.0 stdatamodels==6.0.0 crds==14.0.3
-"$sifu" -q simulate miri -o "$work/sim" --seed 5 --dithers 1 --groups 7 --ints 2
+"$sifu" -q simulate miri -o "$work/sim" --seed 5 --dithers 2 --detectors MIRIFULONG --groups 7 --ints 2
 
 context=$(cd "$work/sim/crds/mappings/jwst" && ls ./*.pmap | head -1)
 export CRDS_PATH="$work/sim/crds" CRDS_CONTEXT="${context#./}" OMP_NUM_THREADS=1
@@ -23,5 +23,24 @@ for file in "$work"/sim/stage0/*_uncal.fits; do
     "$work/venv/bin/strun" calwebb_detector1 "$file" --output_dir="$work/python" "${save[@]}" >"$work/log" 2>&1 ||
         { tail -20 "$work/log"; exit 1; }
 done
+run=$work/run
+mkdir -p "$run/stage1" "$run/stage3/combined"
+cp "$work"/python/*_rate.fits "$run/stage1"
+save=()
+for step in assign_wcs srctype straylight flat_field fringe photom; do
+    save+=("--steps.$step.save_results=true")
+done
+cd "$run"
+for file in stage1/*_rate.fits; do
+    asn=$(basename "${file%_rate.fits}")_spec2_asn.json
+    "$sifu" asn --level 2 "$file" -o "$asn"
+    "$work/venv/bin/strun" calwebb_spec2 "$asn" --output_dir="$run/stage2" "${save[@]}" >"$work/log" 2>&1 ||
+        { tail -20 "$work/log"; exit 1; }
+done
+"$sifu" asn stage2/*_cal.fits -o combined_spec3_asn.json
+"$work/venv/bin/strun" calwebb_spec3 combined_spec3_asn.json --output_dir="$run/stage3/combined" >"$work/log" 2>&1 ||
+    { tail -20 "$work/log"; exit 1; }
+cd - >/dev/null
+"$work/venv/bin/python" tests/parity/spec.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" --run "$run"
 "$work/venv/bin/python" tests/parity/detector1.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" \
     --data "$work/sim/stage0" --python "$work/python"

@@ -35,7 +35,8 @@ check_step! {
     group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix
     charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale assign_wcs badpix_selfcal bkg_subtract
     srctype straylight flat_field fringe photom residual_fringe
-    assign_mtwcs master_background outlier_detection adaptive_trace_model pixel_replace cube_build extract_1d spectral_leak
+    assign_mtwcs master_background outlier_detection adaptive_trace_model pixel_replace
+    cube_build extract_1d spectral_leak
 }
 
 #[test]

@@ -46,8 +46,8 @@
 //! not asked for; the exposure is not of the MIRI MRS.
 //!
 //! ## Differs from jwst
-//! - Pixels at the same alpha are taken in a fixed order; numpy's depends on the processor. That moves the last bits of
-//!   the splines' coefficients, and more at the ends of slices, where they are poorly determined.
+//! - Pixels at the same alpha are taken in a fixed order; numpy's depends on the processor, and may move the last
+//!   bits of the splines.
 //! - Lines whose spline holds fewer than five pixels have none; jwst stops with an exception.
 //! - An image that is oversampled already is refused; jwst stops with an exception.
 //! - Intermediate products hold no ASDF extension.

@@ -37,7 +37,8 @@
 //! None of its own.
 //!
 //! ## Skipped when
-//! the exposures are of no IFU (`EXP_TYPE` MIR_MRS, NRS_IFU); there are fewer than two of them.
+//! the exposures are of no IFU (`EXP_TYPE` MIR_MRS, NRS_IFU); there are fewer than two of them. The status is `FAILED`, as
+//! in calwebb.
 //!
 //! ## Differs from jwst
 //! - Exposures of a detector of different sizes are an error with a message.
@@ -56,7 +57,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exec::Exec;
 use crate::model::{Exposures, Meta};
-use crate::steps::step::{Info, RefPaths, Step, Target};
+use crate::steps::step::{Info, RefPaths, Status, Step, Target};
 use crate::{Error, Result};
 
 /// Weights of resampled images; without effect on an IFU.
@@ -175,6 +176,8 @@ impl Step for OutlierDetection {
     type Out = Exposures;
     type Params = OutlierDetectionParams;
     type Refs = Folder;
+
+    const REFUSED: fn(String) -> Status = Status::Failed;
 
     fn not_applicable(input: &Exposures, _: &OutlierDetectionParams) -> Result<Option<String>> {
         let n = input.science.len();
