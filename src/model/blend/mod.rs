@@ -1,6 +1,6 @@
 //! Headers of products that are made of several exposures, as calwebb's model_blender makes them.
 //!
-//! A keyword of the product is the first exposure's, but for those whose rule combines all values ([`Rule`]). The
+//! A keyword of the product is the first exposure's, but for those whose rule combines all values (`Rule`). The
 //! table `HDRTAB` has a row for each exposure. What a cube says of itself (its WCS, channel, name and model) is not
 //! made here: the cube's own values come over the blended ones.
 //!
