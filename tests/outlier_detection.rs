@@ -134,12 +134,12 @@ fn what_cannot_be_compared_is_skipped_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let none = toml::Table::new();
     let (_, status) = run(vec![read("a")], &none, 1, folder.path()).unwrap();
-    assert!(matches!(status, Status::Skipped(why) if why.contains("1 exposures")));
+    assert!(matches!(status, Status::Failed(why) if why.contains("1 exposures")));
 
     let mut other = read("b");
     other.meta.primary.set("EXP_TYPE", "MIR_IMAGE", "");
     let (out, status) = run(vec![read("a"), other], &none, 1, folder.path()).unwrap();
-    assert!(matches!(status, Status::Skipped(why) if why.contains("MIR_IMAGE")));
+    assert!(matches!(status, Status::Failed(why) if why.contains("MIR_IMAGE")));
     assert_eq!(out.science[0].dq, read("a").dq);
 
     let mut small = read("b");

@@ -31,8 +31,10 @@ pub struct Cube {
     pub wavelength: Option<Vec<f32>>,
     /// The gwcs object of the product's tree (`meta.wcs`).
     pub wcs: Option<Arc<Node>>,
-    /// Further HDUs of the product (`HDRTAB`).
+    /// Further HDUs of the product, before the ASDF extension (`HDRTAB`).
     pub extra: Vec<Hdu>,
+    /// HDUs after the ASDF extension, in the file's order: backplanes, and what the planet steps append.
+    pub planes: Vec<Hdu>,
 }
 
 /// The cubes of a set of exposures.

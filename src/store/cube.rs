@@ -55,10 +55,12 @@ pub fn read_cube(path: &Path) -> Result<Cube> {
         }
         None => None,
     };
-    let mut extra = Vec::new();
+    let (mut extra, mut planes) = (Vec::new(), Vec::new());
+    let asdf = file.find("ASDF").unwrap_or(usize::MAX);
     for (i, info) in file.hdus().iter().enumerate().skip(1) {
         if !OWN.contains(&info.name().as_str()) {
-            extra.push(file.hdu(i)?);
+            let to = if i < asdf { &mut extra } else { &mut planes };
+            to.push(file.hdu(i)?);
         }
     }
     Ok(Cube {
@@ -73,6 +75,7 @@ pub fn read_cube(path: &Path) -> Result<Cube> {
         wavelength,
         wcs: wcs_node(&file, path)?.map(Arc::new),
         extra,
+        planes,
         meta,
     })
 }
@@ -121,5 +124,8 @@ pub fn write_cube(path: &Path, cube: &Cube, meta: &Meta, asdf: &[u8]) -> Result<
         w.hdu(hdu)?;
     }
     write_asdf(&mut w, asdf)?;
+    for hdu in &cube.planes {
+        w.hdu(hdu)?;
+    }
     w.finish()
 }

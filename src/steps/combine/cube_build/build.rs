@@ -251,6 +251,7 @@ impl Plan {
             wavelength: Some(wavelength),
             wcs: Some(std::sync::Arc::new(wcs)),
             extra: headers.into_iter().collect(),
+            planes: Vec::new(),
         })
     }
 

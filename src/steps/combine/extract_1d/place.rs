@@ -211,6 +211,7 @@ mod tests {
             wavelength: None,
             wcs: None,
             extra: Vec::new(),
+            planes: Vec::new(),
         }
     }
 
