@@ -2,13 +2,15 @@
 //!
 //! [`Kernels`] is the front door: it loads kernels (text, binary, meta-kernels, folders, or those built
 //! into the program) and answers for states with light time and aberration, rotations between frames,
-//! radii, names and times. [`ellipsoid`] has the geometry on a body's surface. Answers agree with
+//! radii, names and times. [`Aspect`] is a body as it is seen at one epoch, [`planes`] what each pixel of
+//! an image sees of it. [`ellipsoid`] has the geometry on a body's surface. Answers agree with
 //! NAIF's SPICE toolkit (`tests/nav.rs` says how well); no code of it, nor of any other SPICE
 //! library, is used.
 //!
 //! Epochs are TDB seconds from J2000 ("ET"), lengths km, speeds km/s, angles radians.
 
 pub mod advice;
+mod aspect;
 pub mod bodies;
 mod correction;
 pub mod ellipsoid;
@@ -16,10 +18,12 @@ mod ephemeris;
 mod frames;
 mod kernels;
 mod orientation;
+pub mod planes;
 mod points;
 mod spk;
 mod time;
 
+pub use aspect::{Aspect, Observer};
 pub use correction::{Apparent, Correction};
 pub use frames::{Frame, J2000, Turn};
 pub use kernels::{Coverage, Kernels, Loaded};

@@ -34,7 +34,8 @@ pub struct SubPoint {
 }
 
 impl Kernels {
-    fn ellipsoid(&self, body: i32) -> Result<Ellipsoid> {
+    /// The surface of a body.
+    pub(super) fn ellipsoid(&self, body: i32) -> Result<Ellipsoid> {
         let radii = self.radii(body).ok_or_else(|| {
             Error::reference(format!(
                 "the loaded kernels have no radii of {} (BODY{body}_RADII); load a constants kernel \

@@ -1,0 +1,147 @@
+//! Directions on the sky with what the planes have in common, each computed once and when it is first asked for.
+
+use std::cell::OnceCell;
+
+use crate::math::vector::{Vector, dot, norm, scale, sub, unit};
+use crate::nav::Aspect;
+
+/// Some directions, and where their lines of sight go.
+#[derive(Debug)]
+pub struct Field<'a> {
+    pub(super) aspect: &'a Aspect,
+    pub(super) ra: &'a [f64],
+    pub(super) dec: &'a [f64],
+    look: OnceCell<Vec<Vector>>,
+    hit: OnceCell<Vec<Vector>>,
+    near: OnceCell<Vec<Vector>>,
+    ring: OnceCell<Vec<Option<Vector>>>,
+    light: OnceCell<Vec<Angles>>,
+    speed: OnceCell<Vec<f64>>,
+}
+
+/// Angles at a point of the surface, radians; NaN where there is none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Angles {
+    pub(super) phase: f64,
+    pub(super) incidence: f64,
+    pub(super) emission: f64,
+}
+
+/// No point.
+pub(super) const NOWHERE: Vector = [f64::NAN; 3];
+
+impl<'a> Field<'a> {
+    /// Directions by right ascension and declination in degrees. Where one of the two is NaN, so is every plane; of
+    /// slices of unequal length the longer one's rest is left out.
+    #[must_use]
+    pub fn new(aspect: &'a Aspect, ra: &'a [f64], dec: &'a [f64]) -> Self {
+        let n = ra.len().min(dec.len());
+        Self {
+            aspect,
+            ra: &ra[..n],
+            dec: &dec[..n],
+            look: OnceCell::new(),
+            hit: OnceCell::new(),
+            near: OnceCell::new(),
+            ring: OnceCell::new(),
+            light: OnceCell::new(),
+            speed: OnceCell::new(),
+        }
+    }
+
+    /// Directions of sight, length 1, body's frame.
+    pub(super) fn look(&self) -> &[Vector] {
+        self.look.get_or_init(|| {
+            let both = self.ra.iter().zip(self.dec);
+            both.map(|(ra, dec)| self.aspect.look(*ra, *dec)).collect()
+        })
+    }
+
+    /// Where lines of sight first meet the surface (km, body's frame); NaN where they miss it.
+    pub(super) fn hit(&self) -> &[Vector] {
+        self.hit.get_or_init(|| {
+            let (surface, from) = (self.aspect.surface(), self.aspect.observer);
+            let meet = |u: &Vector| surface.intercept(from, *u).unwrap_or(NOWHERE);
+            self.look().iter().map(meet).collect()
+        })
+    }
+
+    /// The point of each line of sight that is nearest to the body's centre, in front of the observer or behind.
+    pub(super) fn near(&self) -> &[Vector] {
+        self.near.get_or_init(|| {
+            let from = self.aspect.observer;
+            let foot = |u: &Vector| sub(from, scale(dot(from, *u), *u));
+            self.look().iter().map(foot).collect()
+        })
+    }
+
+    /// Where lines of sight meet the plane of the equator in front of the observer.
+    pub(super) fn ring(&self) -> &[Option<Vector>] {
+        self.ring.get_or_init(|| {
+            let from = self.aspect.observer;
+            let meet = |u: &Vector| {
+                let s = -from[2] / u[2];
+                let ahead = s.is_finite() && s >= 0.0;
+                ahead.then(|| [from[0] + s * u[0], from[1] + s * u[1], 0.0])
+            };
+            self.look().iter().map(meet).collect()
+        })
+    }
+
+    /// Angles at the points of the surface.
+    pub(super) fn light(&self) -> &[Angles] {
+        self.light.get_or_init(|| {
+            let surface = self.aspect.surface();
+            let at = |p: &Vector| {
+                if p[0].is_nan() {
+                    return Angles {
+                        phase: f64::NAN,
+                        incidence: f64::NAN,
+                        emission: f64::NAN,
+                    };
+                }
+                let i = surface.illumination(*p, self.aspect.observer, self.aspect.sun);
+                Angles {
+                    phase: i.phase,
+                    incidence: i.incidence,
+                    emission: i.emission,
+                }
+            };
+            self.hit().iter().map(at).collect()
+        })
+    }
+
+    /// Velocities away from the observer, km/s.
+    pub(super) fn speed(&self) -> &[f64] {
+        self.speed
+            .get_or_init(|| self.on_surface(|p| super::motion::radial_velocity(self, p)))
+    }
+
+    /// A value for each point of the surface; NaN where there is none.
+    pub(super) fn on_surface(&self, value: impl Fn(Vector) -> f64) -> Vec<f64> {
+        let at = |p: &Vector| {
+            if p[0].is_nan() { f64::NAN } else { value(*p) }
+        };
+        self.hit().iter().map(at).collect()
+    }
+
+    /// A value for each nearest point; NaN where the direction is none.
+    pub(super) fn at_limb(&self, value: impl Fn(Vector) -> f64) -> Vec<f64> {
+        self.near().iter().map(|p| value(*p)).collect()
+    }
+
+    /// A value for each direction, given the point of the ring plane; NaN where the direction is none.
+    pub(super) fn at_ring(&self, value: impl Fn(Option<Vector>) -> f64) -> Vec<f64> {
+        let both = self.ring().iter().zip(self.look());
+        both.map(|(p, u)| if u[0].is_nan() { f64::NAN } else { value(*p) })
+            .collect()
+    }
+
+    /// Distance of a point from the surface along its radius.
+    pub(super) fn height(&self, p: Vector) -> f64 {
+        let r = self.aspect.radii;
+        let far = norm(p);
+        let u = unit(p);
+        far - 1.0 / norm([u[0] / r[0], u[1] / r[1], u[2] / r[2]])
+    }
+}

@@ -1,0 +1,81 @@
+//! Planes of places on the surface: latitudes, longitudes, local time.
+
+use std::f64::consts::TAU;
+
+use super::{Family, Field, Plane};
+use crate::math::vector::Vector;
+
+pub(super) const FAMILY: Family = Family {
+    title: "Surface",
+    about: "Where the line of sight first meets the body's ellipsoid; NaN off the disc.",
+    planes: &[
+        Plane {
+            name: "LAT",
+            unit: "deg",
+            about: "Planetocentric latitude",
+            of: |f| f.on_surface(|p| centric(p).to_degrees()),
+        },
+        Plane {
+            name: "LON",
+            unit: "deg",
+            about: "Longitude, positive to the west, in (0, 360]",
+            of: |f| f.on_surface(|p| west(east(p))),
+        },
+        Plane {
+            name: "LAT_GRAPHIC",
+            unit: "deg",
+            about: "Planetographic latitude",
+            of: |f| f.on_surface(|p| graphic(f, p).to_degrees()),
+        },
+        Plane {
+            name: "LOCALTIME",
+            unit: "h",
+            about: "Local solar time, to the second",
+            of: |f| f.on_surface(|p| local_time(f, p)),
+        },
+    ],
+};
+
+/// East longitude, radians.
+pub(super) fn east(p: Vector) -> f64 {
+    libm::atan2(p[1], p[0])
+}
+
+/// Degrees west in (0, 360] of an east longitude in radians.
+pub(super) fn west(lon: f64) -> f64 {
+    360.0 - lon.to_degrees().rem_euclid(360.0)
+}
+
+/// Planetocentric latitude, radians.
+pub(super) fn centric(p: Vector) -> f64 {
+    libm::atan2(p[2], libm::hypot(p[0], p[1]))
+}
+
+/// Planetographic latitude (radians) on the spheroid of the first and third radii, which a triaxial body's surface is not on.
+pub(super) fn graphic(f: &Field, p: Vector) -> f64 {
+    let [a, _, c] = f.aspect.radii;
+    let flat = (a - c) / a;
+    let e2 = flat * (2.0 - flat);
+    let across = libm::hypot(p[0], p[1]);
+    // exact for a point of the spheroid; each round gains a factor of e2 times the height
+    let mut lat = libm::atan2(p[2], across * (1.0 - e2));
+    for _ in 0..20 {
+        let s = libm::sin(lat);
+        let n = a / (1.0 - e2 * s * s).sqrt();
+        let next = libm::atan2(p[2] + e2 * n * s, across);
+        let moved = (next - lat).abs();
+        lat = next;
+        if moved < 1e-15 {
+            break;
+        }
+    }
+    lat
+}
+
+/// Local solar time in hours, cut to a second as SPICE's clock is.
+pub(super) fn local_time(f: &Field, p: Vector) -> f64 {
+    let turn = f.aspect.spin * (east(p) - f.aspect.noon) / TAU + 0.5;
+    let seconds = (turn.rem_euclid(1.0) * 86_400.0).floor();
+    let (h, rest) = ((seconds / 3600.0).floor(), seconds % 3600.0);
+    h + (rest / 60.0).floor() / 60.0 + (rest % 60.0) / 3600.0
+}
