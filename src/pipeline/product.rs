@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::formats::asdf::Node;
 use crate::model::{Cal, Cube, Meta, Spectrum};
+use crate::pipeline::provenance::Place;
 use crate::steps::step::{Model, Optional};
 use crate::store::{cal, cube, products, products::product_path, spectrum};
+use crate::wcs::footprint::Footprint;
+use crate::wcs::map_of;
 use crate::{Error, Result};
 
-/// Stamps a product's headers, given calwebb's model name, its path and its gwcs node; gives its ASDF extension.
-pub type Stamper<'a> = dyn Fn(&mut Meta, &str, &Path, Option<&Node>) -> Result<Vec<u8>> + Sync + 'a;
+/// Stamps a product's headers, given calwebb's model name, its path and the place of its pixels; gives its ASDF extension.
+pub type Stamper<'a> = dyn Fn(&mut Meta, &str, &Path, Place) -> Result<Vec<u8>> + Sync + 'a;
 
 /// Where a step's optional product goes: under the exposure's name, or the one asked for.
 pub fn optional_path(out: &Path, root: &str, opt: &Optional) -> PathBuf {
@@ -33,7 +35,7 @@ pub fn write_optional(mut opt: Optional, path: &Path, stamper: &Stamper) -> Resu
             primary: std::mem::take(&mut primary.header),
             ..Meta::default()
         };
-        stamper(&mut meta, opt.model, path, None)?;
+        stamper(&mut meta, opt.model, path, Place::default())?;
         primary.header = meta.primary;
     }
     opt.product.write(path, false)
@@ -45,7 +47,15 @@ pub fn write_optional(mut opt: Optional, path: &Path, stamper: &Stamper) -> Resu
 /// [`Error::Io`].
 pub fn write_cal(image: &Cal, path: &Path, stamper: &Stamper) -> Result<()> {
     let mut meta = image.meta.clone();
-    let asdf = stamper(&mut meta, "IFUImageModel", path, image.wcs.as_deref())?;
+    let mut place = Place {
+        gwcs: image.wcs.as_deref(),
+        spectral_region: None,
+    };
+    if place.gwcs.is_some() {
+        let map = map_of(image)?;
+        place.spectral_region = Footprint::of(&map.ra, &map.dec, &map.lambda).map(|f| f.lambda);
+    }
+    let asdf = stamper(&mut meta, "IFUImageModel", path, place)?;
     cal::write_cal(path, image, &meta, &asdf)
 }
 
@@ -55,7 +65,11 @@ pub fn write_cal(image: &Cal, path: &Path, stamper: &Stamper) -> Result<()> {
 /// [`Error::Io`].
 pub fn write_cube(image: &Cube, path: &Path, stamper: &Stamper) -> Result<()> {
     let mut meta = image.meta.clone();
-    let asdf = stamper(&mut meta, "IFUCubeModel", path, image.wcs.as_deref())?;
+    let place = Place {
+        gwcs: image.wcs.as_deref(),
+        spectral_region: None,
+    };
+    let asdf = stamper(&mut meta, "IFUCubeModel", path, place)?;
     cube::write_cube(path, image, &meta, &asdf)
 }
 
@@ -65,7 +79,7 @@ pub fn write_cube(image: &Cube, path: &Path, stamper: &Stamper) -> Result<()> {
 /// [`Error::Io`].
 pub fn write_spectrum(spec: &Spectrum, path: &Path, stamper: &Stamper) -> Result<()> {
     let mut meta = spec.meta.clone();
-    let asdf = stamper(&mut meta, spec.model, path, None)?;
+    let asdf = stamper(&mut meta, spec.model, path, Place::default())?;
     spectrum::write_spectrum(path, spec, &meta, &asdf)
 }
 
@@ -77,7 +91,7 @@ pub fn write_model(model: &Model, path: &Path, stamper: &Stamper) -> Result<()> 
     match model {
         Model::Ramp(ramp) => {
             let mut meta = ramp.meta.clone();
-            let asdf = stamper(&mut meta, "RampModel", path, None)?;
+            let asdf = stamper(&mut meta, "RampModel", path, Place::default())?;
             products::write_ramp(path, ramp, &meta, &asdf)
         }
         Model::Rate(rate) => {
@@ -87,7 +101,7 @@ pub fn write_model(model: &Model, path: &Path, stamper: &Stamper) -> Result<()> 
             } else {
                 "IFUImageModel"
             };
-            let asdf = stamper(&mut rate.meta, kind, path, None)?;
+            let asdf = stamper(&mut rate.meta, kind, path, Place::default())?;
             products::write_rate(path, &rate, &asdf)
         }
         Model::Cal(cal) => write_cal(cal, path, stamper),

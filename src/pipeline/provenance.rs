@@ -21,8 +21,17 @@ pub struct Stamp<'a> {
     pub context: Option<String>,
     /// Steps that have been run (or skipped).
     pub steps: &'a [Prepared],
-    /// The product's gwcs object, where it has one.
-    pub wcs: Option<&'a Node>,
+    /// Where the product's pixels are.
+    pub place: Place<'a>,
+}
+
+/// What a product's tree says of where its pixels are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// The gwcs object (`meta.wcs`).
+    pub gwcs: Option<&'a Node>,
+    /// Least and greatest wavelength of an exposure in micron (`meta.wcsinfo.spectral_region`).
+    pub spectral_region: Option<(f64, f64)>,
 }
 
 /// Sets the product's own cards (`DATE`, `FILENAME`, `DATAMODL`, `CAL_VER`, `CRDS_CTX` and so on) and
@@ -86,8 +95,12 @@ pub fn stamp(meta: &mut Meta, path: &Path, stamp: &Stamp) -> Result<Vec<u8>> {
     let mut tree = Node::mapping();
     tree.set("meta.model_type", stamp.model);
     tree.set("meta.filename", name);
-    if let Some(wcs) = stamp.wcs {
-        tree.set("meta.wcs", wcs.clone());
+    if let Some(gwcs) = stamp.place.gwcs {
+        tree.set("meta.wcs", gwcs.clone());
+    }
+    if let Some((least, greatest)) = stamp.place.spectral_region {
+        let region = Node::from(vec![Node::from(least), Node::from(greatest)]);
+        tree.set("meta.wcsinfo.spectral_region", region);
     }
     tree.set("meta.sifu", sifu);
     fits_extension(&tree)

@@ -9,7 +9,7 @@ use super::{Report, find};
 use crate::exec::Exec;
 use crate::model::Meta;
 use crate::pipeline::product::{optional_path, write_model, write_optional};
-use crate::pipeline::provenance::{Stamp, stamp};
+use crate::pipeline::provenance::{Place, Stamp, stamp};
 use crate::pipeline::run::{Ahead, Prepared, Runner, load_ahead, prepare};
 use crate::pipeline::settings::Settings;
 use crate::steps::step::{AnyStep, Model, Target};
@@ -145,7 +145,7 @@ impl Job<'_> {
             recipe: "calwebb_detector1",
             context: self.references.context(),
             steps: &self.prepared[..upto],
-            wcs: None,
+            place: Place::default(),
         };
         stamp(meta, path, &of)
     }

@@ -7,9 +7,8 @@ pub mod spec3;
 
 use std::path::{Path, PathBuf};
 
-use super::provenance::{Stamp, stamp};
+use super::provenance::{Place, Stamp, stamp};
 use super::run::{Prepared, StepReport};
-use crate::formats::asdf::Node;
 use crate::model::{Meta, Rate};
 use crate::steps::step::AnyStep;
 use crate::store::products::product_path;
@@ -47,19 +46,13 @@ struct Stamper<'a> {
 }
 
 impl Stamper<'_> {
-    fn stamp(
-        &self,
-        meta: &mut Meta,
-        model: &str,
-        path: &Path,
-        wcs: Option<&Node>,
-    ) -> Result<Vec<u8>> {
+    fn stamp(&self, meta: &mut Meta, model: &str, path: &Path, place: Place) -> Result<Vec<u8>> {
         let of = Stamp {
             model,
             recipe: self.recipe,
             context: self.references.context(),
             steps: self.steps,
-            wcs,
+            place,
         };
         stamp(meta, path, &of)
     }

@@ -9,7 +9,7 @@ use crate::model::{Cal, Cubes, Exposures, Meta, Observation, Shape, Spectra};
 use crate::pipeline::product::{
     optional_path, write_cal, write_cube, write_model, write_optional, write_spectrum,
 };
-use crate::pipeline::provenance::{Stamp, stamp};
+use crate::pipeline::provenance::{Place, Stamp, stamp};
 use crate::pipeline::run::{Runner, prepare};
 use crate::pipeline::settings::Settings;
 use crate::steps::step::{AnyStep, Model, Status, Target};
@@ -191,27 +191,28 @@ impl Job<'_> {
             return Ok(Vec::new());
         };
         let model = runner.step(&only, model)?;
-        if let Some(Status::Skipped(why)) = runner.reports.first().map(|r| r.status.clone()) {
-            tracing::warn!("{name}: skipped, {why}");
+        match runner.reports.first().map(|r| &r.status) {
+            Some(Status::Skipped(why)) => tracing::warn!("{name}: skipped, {why}"),
+            Some(Status::Failed(why)) => tracing::warn!("{name}: failed, {why}"),
+            _ => {}
         }
         let steps = [only];
-        let stamper =
-            |meta: &mut Meta, kind: &str, path: &Path, wcs: Option<&crate::formats::asdf::Node>| {
-                if path == target.meta.source || path == meta.source {
-                    return Err(Error::input_file(
-                        path,
-                        "the product would replace its own input; choose another folder",
-                    ));
-                }
-                let of = Stamp {
-                    model: kind,
-                    recipe: name,
-                    context: self.references.context(),
-                    steps: &steps,
-                    wcs,
-                };
-                stamp(meta, path, &of)
+        let stamper = |meta: &mut Meta, kind: &str, path: &Path, place: Place| {
+            if path == target.meta.source || path == meta.source {
+                return Err(Error::input_file(
+                    path,
+                    "the product would replace its own input; choose another folder",
+                ));
+            }
+            let of = Stamp {
+                model: kind,
+                recipe: name,
+                context: self.references.context(),
+                steps: &steps,
+                place,
             };
+            stamp(meta, path, &of)
+        };
         let root = target.meta.root();
         let mut written = Vec::new();
         match model {

@@ -300,7 +300,7 @@ impl Run<'_> {
         let (out, stem) = (&self.options.out, &self.job.stem);
         let stamper = self.stamper(upto);
         let stamp: &crate::pipeline::product::Stamper =
-            &|m, kind, path, wcs| stamper.stamp(m, kind, path, wcs);
+            &|m, kind, path, place| stamper.stamp(m, kind, path, place);
         match model {
             Model::Cubes(cubes) => {
                 for cube in &cubes.0 {

@@ -234,7 +234,7 @@ impl Run<'_> {
         let out = &self.options.out;
         let stamper = self.stamper(upto);
         let stamp: &crate::pipeline::product::Stamper =
-            &|m, kind, path, wcs| stamper.stamp(m, kind, path, wcs);
+            &|m, kind, path, place| stamper.stamp(m, kind, path, place);
         let name = p.step.info().name;
         match model {
             Model::Exposures(e) if !p.settings.skip => {
@@ -273,8 +273,8 @@ impl Run<'_> {
         let stamper = self.stamper(self.prepared.len());
         for spectrum in &spectra.0 {
             let path = labelled(&self.options.out, &self.job.stem, &spectrum.label, "x1d");
-            write_spectrum(spectrum, &path, &|m, kind, path, wcs| {
-                stamper.stamp(m, kind, path, wcs)
+            write_spectrum(spectrum, &path, &|m, kind, path, place| {
+                stamper.stamp(m, kind, path, place)
             })?;
             report.products.push(path);
         }
