@@ -11,6 +11,7 @@ pub mod ramp;
 pub mod rate;
 pub mod reference;
 pub mod spectrum;
+pub mod synthetic_flat;
 
 pub use buffer::Buffer;
 pub use cal::{Cal, DetectorMap, Exposures, Observation};
@@ -19,3 +20,4 @@ pub use meta::Meta;
 pub use ramp::{Ramp, Shape, Strip};
 pub use rate::Rate;
 pub use spectrum::{Spectra, Spectrum};
+pub use synthetic_flat::SyntheticFlat;

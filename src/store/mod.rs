@@ -4,6 +4,7 @@ pub mod association;
 pub mod cal;
 pub mod crds;
 pub mod cube;
+pub mod flat;
 pub mod products;
 pub mod references;
 pub mod spectrum;
