@@ -1,11 +1,11 @@
-//! `sifu describe`: the manual of steps, from their documentation.
+//! `sifu describe`: the manual of steps and backplanes, from their documentation.
 
 use crate::{Error, Result, steps};
 
-/// List the steps, or print the manual of one.
+/// List the steps, or print the manual of one; `planes` for that of the backplanes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The step.
+    /// The step, or `planes`.
     step: Option<String>,
 }
 
@@ -29,6 +29,7 @@ pub fn run(args: &Args) -> Result<u8> {
                 text.push_str(&format!("{:<20} {what}{off}\n", info.name));
             }
         }
+        Some(name) if name == "planes" => text = crate::nav::planes::manual(),
         Some(name) => {
             let step = steps::find(name).ok_or_else(|| {
                 let names: Vec<_> = steps::ALL.iter().map(|s| s.info().name).collect();

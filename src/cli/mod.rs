@@ -10,6 +10,7 @@ mod detector1;
 mod inputs;
 mod inspect;
 mod memory;
+mod navigate;
 mod refs;
 mod setup;
 mod simulate;
@@ -43,6 +44,7 @@ enum Command {
     Detector1(detector1::Args),
     Spec2(spec2::Args),
     Spec3(spec3::Args),
+    Navigate(navigate::Args),
     Asn(asn::Args),
     Step(step::Args),
     Describe(describe::Args),
@@ -78,6 +80,7 @@ fn run(cli: Cli) -> Result<u8> {
         Command::Detector1(args) => detector1::run(&args, &cli.global),
         Command::Spec2(args) => spec2::run(&args, &cli.global),
         Command::Spec3(args) => spec3::run(&args, &cli.global),
+        Command::Navigate(args) => navigate::run(&args, &cli.global),
         Command::Asn(args) => asn::run(&args),
         Command::Step(args) => step::run(&args, &cli.global),
         Command::Describe(args) => describe::run(&args),

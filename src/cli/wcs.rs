@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     let source = match carried {
         Some(gwcs) => Source::Product(gwcs),
-        None => Source::References(Box::new(from_references(&file, path, args)?)),
+        None => Source::References(Box::new(from_references(&file, path, &args.references)?)),
     };
     let text = match args.inverse {
         true => backward(&source, args),
@@ -78,7 +78,11 @@ fn carried(file: &FitsFile, path: &Path) -> Result<Option<Gwcs>> {
     gwcs.map_err(|e| e.with_path(path))
 }
 
-fn from_references(file: &FitsFile, path: &Path, args: &Args) -> Result<Mrs> {
+/// The WCS of an exposure from reference files.
+///
+/// # Errors
+/// [`Error::Input`] for what is no MRS exposure, [`Error::Reference`].
+pub(super) fn from_references(file: &FitsFile, path: &Path, args: &ReferenceArgs) -> Result<Mrs> {
     let sci = file.need("SCI")?;
     let meta = Meta {
         source: path.into(),
@@ -99,7 +103,7 @@ fn from_references(file: &FitsFile, path: &Path, args: &Args) -> Result<Mrs> {
             ),
         ));
     }
-    let references = args.references.references()?;
+    let references = args.references()?;
     let files = open_all(&references, &meta)?;
     let [distortion, specwcs, regions, wavelengthrange] = &files;
     Mrs::of_exposure(

@@ -3,12 +3,16 @@
 //! [`Aspect`] is a handful of vectors and matrices, asked for once an image; what depends on the pixel is plain
 //! arithmetic on them ([`super::planes`]), with no look into a kernel.
 
-use super::correction::{Correction, Observer as Motion, seen};
+use super::LIGHT;
+use super::correction::{Correction, Observer as Motion, seen, shifted};
 use super::ellipsoid::Ellipsoid;
 use super::frames::J2000;
 use super::kernels::Kernels;
 use super::spk::State;
-use crate::math::vector::{Matrix, Vector, apply, apply_back, dot, negate, norm, scale, sum, unit};
+use crate::math::vector::{
+    Matrix, Vector, add, apply, apply_back, cross, dot, negate, norm, product, scale, sub, sum,
+    unit,
+};
 use crate::{Error, Result};
 
 /// Code of the Sun.
@@ -39,12 +43,16 @@ pub struct Aspect {
     pub light_time: f64,
     /// Body's centre from the observer, J2000 axes, corrected.
     pub position: Vector,
+    /// The same without stellar aberration, when the light left the centre.
+    pub straight: Vector,
     /// J2000 to the body's frame.
     pub to_body: Matrix,
     /// Observer from the body's centre, body's frame.
     pub observer: Vector,
     /// Sun from the body's centre, body's frame: where it is seen from the body when the light leaves it.
     pub sun: Vector,
+    /// The same along J2000 axes.
+    pub sun_inertial: Vector,
     /// Radii along the body's axes.
     pub radii: Vector,
     /// 1 for a body that turns forwards, -1 for one that turns backwards.
@@ -53,14 +61,21 @@ pub struct Aspect {
     pub west: bool,
     /// East longitude (radians) of the Sun at the epoch of the observer, which local solar time counts from.
     pub noon: f64,
+    /// The same when the light left the centre.
+    pub noon_there: f64,
     /// Velocity of the observer about the solar-system barycentre, J2000 axes, km/s.
     pub observer_velocity: Vector,
     /// Velocity of the body about the solar-system barycentre when its light leaves, J2000 axes, km/s.
     pub target_velocity: Vector,
     /// Body's frame to J2000: its change (1/s) and the change of that (1/s2).
     pub turning: [Matrix; 2],
+    /// Angular velocity, body's frame, rad/s.
+    pub whirl: Vector,
     /// Direction of the body's north pole, J2000 axes.
     pub pole: Vector,
+    /// Body's centre from the observer and J2000 to the body's frame at the observer's epoch: what a single step of light time
+    /// starts from.
+    pub now: (Vector, Matrix),
 }
 
 impl Aspect {
@@ -120,31 +135,45 @@ impl Aspect {
             )));
         }
         // the body's frame is centred on who sees the Sun: it is turned as it is then
-        let sun = |t: f64, turn: &Matrix, c: Correction| -> Result<Vector> {
-            let seen = kernels.state(SUN, t, J2000, c, centre)?;
-            Ok(apply(turn, seen.state.position))
+        let sun = |t: f64, c: Correction| -> Result<Vector> {
+            Ok(kernels.state(SUN, t, J2000, c, centre)?.state.position)
+        };
+        let noon = |t: f64, turn: &Matrix| -> Result<f64> {
+            let s = apply(turn, sun(t, Correction::LT_S)?);
+            Ok(libm::atan2(s[1], s[0]))
         };
         let now = kernels.turn_to(frame, et)?.matrix;
-        let noon = sun(et, &now, Correction::LT_S)?;
+        let there = kernels.barycentric(centre, epoch)?;
+        let straight = sub(there.position, who.position);
+        let sun_inertial = sun(epoch, correction.without_aberration())?;
         Ok(Self {
             target,
             et,
             correction,
             light_time,
             position,
-            observer: negate(apply(&to_body.matrix, position)),
-            sun: sun(epoch, &to_body.matrix, correction)?,
-            to_body: to_body.matrix,
+            straight,
+            observer: negate(apply(&to_body.matrix, straight)),
+            sun: apply(&to_body.matrix, sun_inertial),
+            sun_inertial,
             radii,
             spin: kernels.spin(target).unwrap_or(0.0).signum(),
             west: kernels.west_positive(target),
-            noon: libm::atan2(noon[1], noon[0]),
+            noon: noon(et, &now)?,
+            noon_there: noon(epoch, &to_body.matrix)?,
             observer_velocity: who.velocity,
-            target_velocity: kernels.barycentric(centre, epoch)?.velocity,
+            target_velocity: there.velocity,
             turning: [back.rate, sum(&times(&after, 0.5), &times(&before, -0.5))],
+            whirl: whirl(&to_body.matrix, &back.rate),
             pole: unit(apply_back(&to_body.matrix, [0.0, 0.0, 1.0])),
+            now: (
+                sub(kernels.barycentric(centre, et)?.position, who.position),
+                now,
+            ),
+            to_body: to_body.matrix,
         })
     }
+
     /// The same of the surface that lies `altitude` km above the body's (negative: below): the polar radius grows by it, the
     /// others by as much more as their radius is greater.
     ///
@@ -190,12 +219,11 @@ impl Aspect {
         2.0 * libm::asin((self.radii[0] / self.distance()).min(1.0)).to_degrees() * 3600.0
     }
 
-    /// Direction of sight (length 1, body's frame) towards right ascension and declination in degrees.
+    /// Direction of sight (length 1, body's frame, without stellar aberration) towards right ascension and declination in
+    /// degrees.
     #[must_use]
     pub fn look(&self, ra: f64, dec: f64) -> Vector {
-        let (sa, ca) = libm::sincos(ra.to_radians());
-        let (sd, cd) = libm::sincos(dec.to_radians());
-        apply(&self.to_body, [cd * ca, cd * sa, sd])
+        apply(&self.to_body, self.unaberrated(direction(ra, dec)))
     }
 
     /// Position angle of the body's north pole (degrees, from north to east) on the sky.
@@ -207,4 +235,96 @@ impl Aspect {
         let north = dot(self.pole, [-sd * ca, -sd * sa, cd]);
         libm::atan2(east, north).to_degrees()
     }
+    /// Body's centre from the observer `t` seconds after the light left it, J2000 axes.
+    #[must_use]
+    pub fn centre_at(&self, t: f64) -> Vector {
+        add(self.straight, scale(t, self.target_velocity))
+    }
+
+    /// Components in the body's frame, as it is turned `t` seconds after the light left its centre, of a vector along J2000
+    /// axes.
+    #[must_use]
+    pub fn into_body(&self, v: Vector, t: f64) -> Vector {
+        about(self.whirl, -t, apply(&self.to_body, v))
+    }
+
+    /// The way back.
+    #[must_use]
+    pub fn from_body(&self, v: Vector, t: f64) -> Vector {
+        apply_back(&self.to_body, about(self.whirl, t, v))
+    }
+
+    /// The direction that is seen as `d` (length 1, J2000 axes) because the observer moves: itself without stellar aberration.
+    #[must_use]
+    pub fn unaberrated(&self, d: Vector) -> Vector {
+        if !self.correction.has_aberration() {
+            return d;
+        }
+        let mut out = d;
+        for _ in 0..6 {
+            out = unit(sub(d, sub(self.aberrated(out), out)));
+        }
+        out
+    }
+
+    /// What a vector from the observer is seen as because the observer moves.
+    #[must_use]
+    pub fn aberrated(&self, v: Vector) -> Vector {
+        match self.correction.has_aberration() {
+            true => shifted(v, self.observer_velocity, false),
+            false => v,
+        }
+    }
+
+    /// Seconds after the light of the centre that the light leaves what is `range` km away.
+    #[must_use]
+    pub fn delay(&self, range: f64) -> f64 {
+        match self.correction.is_none() {
+            true => 0.0,
+            false => self.correction.sign() * (range / LIGHT - self.light_time),
+        }
+    }
+
+    /// A point of the body (km, its frame) as it is seen from the observer, J2000 axes, and its delay.
+    #[must_use]
+    pub fn apparent(&self, point: Vector) -> (Vector, f64) {
+        let mut t = 0.0;
+        let place = |t: f64| add(self.centre_at(t), self.from_body(point, t));
+        for _ in 0..self.correction.steps().min(6) {
+            t = self.delay(norm(place(t)));
+        }
+        (self.aberrated(place(t)), t)
+    }
+}
+
+/// Direction (length 1, J2000 axes) by right ascension and declination in degrees.
+#[must_use]
+pub fn direction(ra: f64, dec: f64) -> Vector {
+    let (sa, ca) = libm::sincos(ra.to_radians());
+    let (sd, cd) = libm::sincos(dec.to_radians());
+    [cd * ca, cd * sa, sd]
+}
+
+/// Angular velocity in a frame, by the rotation to it and the change of the rotation from it.
+fn whirl(to: &Matrix, rate: &Matrix) -> Vector {
+    // the change of a rotation B is B times the cross product with the angular velocity
+    let w = product(to, rate);
+    [
+        0.5 * (w[2][1] - w[1][2]),
+        0.5 * (w[0][2] - w[2][0]),
+        0.5 * (w[1][0] - w[0][1]),
+    ]
+}
+
+/// A vector turned for `t` seconds with an angular velocity.
+fn about(whirl: Vector, t: f64, v: Vector) -> Vector {
+    let rate = norm(whirl);
+    if rate == 0.0 || t == 0.0 {
+        return v;
+    }
+    let axis = scale(1.0 / rate, whirl);
+    let half = libm::sin(0.5 * rate * t);
+    let (s, less) = (libm::sin(rate * t), 2.0 * half * half);
+    let across = cross(axis, v);
+    add(v, add(scale(s, across), scale(less, cross(axis, across))))
 }

@@ -17,13 +17,14 @@ pub mod ellipsoid;
 mod ephemeris;
 mod frames;
 mod kernels;
+pub mod observatory;
 mod orientation;
 pub mod planes;
 mod points;
 mod spk;
 mod time;
 
-pub use aspect::{Aspect, Observer};
+pub use aspect::{Aspect, Observer, direction};
 pub use correction::{Apparent, Correction};
 pub use frames::{Frame, J2000, Turn};
 pub use kernels::{Coverage, Kernels, Loaded};

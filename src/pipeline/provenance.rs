@@ -157,7 +157,7 @@ fn value_node(v: &toml::Value) -> Node {
 }
 
 /// The time now as `yyyy-mm-ddThh:mm:ss.sss` UTC.
-fn utc_now() -> String {
+pub(super) fn utc_now() -> String {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

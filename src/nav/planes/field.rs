@@ -11,6 +11,8 @@ pub struct Field<'a> {
     pub(super) aspect: &'a Aspect,
     pub(super) ra: &'a [f64],
     pub(super) dec: &'a [f64],
+    /// Number of the first direction's pixel in its image, and the image's columns.
+    pub(super) place: (usize, usize),
     look: OnceCell<Vec<Vector>>,
     hit: OnceCell<Vec<Vector>>,
     near: OnceCell<Vec<Vector>>,
@@ -40,6 +42,7 @@ impl<'a> Field<'a> {
             aspect,
             ra: &ra[..n],
             dec: &dec[..n],
+            place: (0, n.max(1)),
             look: OnceCell::new(),
             hit: OnceCell::new(),
             near: OnceCell::new(),
@@ -47,6 +50,14 @@ impl<'a> Field<'a> {
             light: OnceCell::new(),
             speed: OnceCell::new(),
         }
+    }
+
+    /// Says which pixels the directions are of: from number `first` on, row by row of an image with `nx` columns. Else they
+    /// are one row.
+    #[must_use]
+    pub fn in_image(mut self, first: usize, nx: usize) -> Self {
+        self.place = (first, nx.max(1));
+        self
     }
 
     /// Directions of sight, length 1, body's frame.

@@ -80,6 +80,36 @@ pub const NAV17: [&str; 17] = [
     "DOPPLER",
 ];
 
+/// The planes of PlanetMapper, in its order.
+pub const PLANETMAPPER: [&str; 26] = [
+    "LON-GRAPHIC",
+    "LAT-GRAPHIC",
+    "LON-CENTRIC",
+    "LAT-CENTRIC",
+    "RA",
+    "DEC",
+    "PIXEL-X",
+    "PIXEL-Y",
+    "KM-X",
+    "KM-Y",
+    "ANGULAR-X",
+    "ANGULAR-Y",
+    "PHASE",
+    "INCIDENCE",
+    "EMISSION",
+    "AZIMUTH",
+    "LOCAL-SOLAR-TIME",
+    "DISTANCE",
+    "RADIAL-VELOCITY",
+    "DOPPLER",
+    "LIMB-DISTANCE",
+    "LIMB-LON-GRAPHIC",
+    "LIMB-LAT-GRAPHIC",
+    "RING-RADIUS",
+    "RING-LON-GRAPHIC",
+    "RING-DISTANCE",
+];
+
 /// The planes of basic navigation, which needs no body.
 pub const BASIC: [&str; 2] = ["RA", "DEC"];
 
@@ -96,6 +126,65 @@ pub fn find(name: &str) -> Result<&'static Plane> {
                 "there is no plane {name:?}; `sifu describe planes` lists them"
             ))
         })
+}
+
+/// Planes by names that are in the list of all.
+#[must_use]
+pub fn set(names: &[&str]) -> Vec<&'static Plane> {
+    names.iter().filter_map(|n| find(n).ok()).collect()
+}
+
+/// Planes by a list of names and sets (`nav17`, `all`) with commas between; each once, in order.
+///
+/// # Errors
+/// [`Error::Parameter`] for a name that none has, and an empty list.
+pub fn choose(list: &str) -> Result<Vec<&'static Plane>> {
+    let mut out: Vec<&'static Plane> = Vec::new();
+    for name in list.split(',').map(str::trim).filter(|n| !n.is_empty()) {
+        let more = match name.to_ascii_lowercase().as_str() {
+            "nav17" => set(&NAV17),
+            "all" | "planetmapper" => set(&PLANETMAPPER),
+            "basic" => set(&BASIC),
+            _ => vec![find(name)?],
+        };
+        for plane in more {
+            if out.iter().all(|p| p.name != plane.name) {
+                out.push(plane);
+            }
+        }
+    }
+    if out.is_empty() {
+        return Err(Error::parameter("the list of planes is empty"));
+    }
+    Ok(out)
+}
+
+/// The manual of the planes, from the registry.
+#[must_use]
+pub fn manual() -> String {
+    let mut out = String::from(
+        "Backplanes of `sifu navigate --planes LIST`: one extension each, float64, [y][x].\n\
+         `nav17` (the default) are those of the JWSTGiantPlanets navigator, `all` those of PlanetMapper.\n",
+    );
+    for family in ALL {
+        out.push_str(&format!("\n## {}\n{}\n", family.title, family.about));
+        for p in family.planes {
+            let sets = [(&NAV17[..], "nav17"), (&PLANETMAPPER[..], "all")];
+            let of: Vec<_> = sets
+                .iter()
+                .filter(|s| s.0.contains(&p.name))
+                .map(|s| s.1)
+                .collect();
+            let unit = if p.unit.is_empty() { "-" } else { p.unit };
+            out.push_str(&format!(
+                "- `{}` [{unit}] ({}): {}.\n",
+                p.name,
+                of.join(", "),
+                p.about
+            ));
+        }
+    }
+    out.replace(" ():", " (by name):")
 }
 
 #[cfg(test)]

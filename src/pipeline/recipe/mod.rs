@@ -1,6 +1,7 @@
 //! Recipes: which steps, in which order.
 
 pub mod detector1;
+pub mod navigate;
 pub mod single;
 pub mod spec2;
 pub mod spec3;

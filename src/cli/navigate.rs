@@ -1,0 +1,143 @@
+//! `sifu navigate`: backplanes of what each pixel sees of a body.
+
+use std::path::{Path, PathBuf};
+
+use tracing::info;
+
+use super::setup::{Global, ReferenceArgs};
+use super::{batch, inputs};
+use crate::formats::fits::FitsFile;
+use crate::nav::planes;
+use crate::pipeline::navigate::Options;
+use crate::pipeline::recipe::navigate::{self, Job, product_of};
+use crate::store::kernels;
+use crate::wcs::Gwcs;
+use crate::{Error, Result};
+
+/// Add backplanes (latitude, longitude, angles, velocities, ...) to cubes and images of solar-system bodies.
+///
+/// Each file is copied to OUT/<name>_nav.fits with one extension a plane behind its own. Cubes, exposures with slices (_cal; _rate with
+/// reference files) and any FITS image with celestial coordinates will do.
+///
+/// Kernels are those of --kernels, else of SIFU_KERNELS (files and folders, separated as in PATH), else those in the folder
+/// PLANETMAPPER_KERNEL_PATH, with built-in leap seconds, constants and planetary ephemeris beneath them. JWST is where its kernel
+/// puts it, or else where the file's own header does.
+#[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Args {
+    /// Files, and folders of *_s3d.fits files.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    inputs: Vec<PathBuf>,
+    /// Folder for the products (made if needed).
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// SPICE kernels: files, meta-kernels (.tm) and folders; what comes later wins.
+    #[arg(short, long, value_name = "FILE|DIR", num_args = 1..)]
+    kernels: Vec<PathBuf>,
+    /// Planes to make, by name or set (nav17, all), with commas between; `sifu describe planes` lists them.
+    #[arg(long, value_name = "LIST", default_value = "nav17")]
+    planes: String,
+    /// RA and Dec only; no body, no kernels.
+    #[arg(long)]
+    basic: bool,
+    /// Body, instead of the header's TARGNAME.
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// Body that the observer is at, instead of the header's TELESCOP.
+    #[arg(long, value_name = "NAME")]
+    observer: Option<String>,
+    /// UTC of the middle of the exposure, instead of the header's.
+    #[arg(long, value_name = "DATE")]
+    epoch: Option<String>,
+    /// Offset of the pointing in right ascension, arcsec on the sky; it is subtracted.
+    #[arg(long, value_name = "ARCSEC", default_value_t = 0.0)]
+    ra_offset: f64,
+    /// Offset of the pointing in declination, arcsec; it is subtracted.
+    #[arg(long, value_name = "ARCSEC", default_value_t = 0.0)]
+    dec_offset: f64,
+    /// Subtract the RA offset from right ascension itself, without division by cos(Dec), as the JWSTGiantPlanets
+    /// navigator does.
+    #[arg(long)]
+    raw_offset: bool,
+    /// Height of the surface above the body's, km.
+    #[arg(long, value_name = "KM", default_value_t = 0.0)]
+    altitude: f64,
+    /// Aberration correction: NONE, LT, LT+S, CN or CN+S.
+    #[arg(long, value_name = "NAME", default_value = "CN")]
+    abcorr: String,
+    /// Where the kernels lack a planet's centre, put it at the barycentre of its system.
+    #[arg(long, alias = "barycenter")]
+    barycentre: bool,
+    /// Also the wavelength of every voxel as the surface sent it (the Doppler shift undone).
+    #[arg(long)]
+    rest_wavelength: bool,
+    #[command(flatten)]
+    references: ReferenceArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where nothing could be started, or the only file failed.
+pub fn run(args: &Args, global: &Global) -> Result<u8> {
+    let correction = args.abcorr.parse()?;
+    if correction_is_sent(&args.abcorr) {
+        return Err(Error::parameter(format!(
+            "--abcorr {}: the X forms are for signals that the observer sends; give NONE, LT, LT+S, CN or CN+S",
+            args.abcorr
+        )));
+    }
+    let options = Options {
+        basic: args.basic,
+        planes: planes::choose(&args.planes)?,
+        target: args.target.clone(),
+        observer: args.observer.clone(),
+        epoch: args.epoch.clone(),
+        ra_offset: args.ra_offset,
+        dec_offset: args.dec_offset,
+        raw_offset: args.raw_offset,
+        altitude: args.altitude,
+        correction,
+        barycentre: args.barycentre,
+    };
+    if args.rest_wavelength && args.basic {
+        return Err(Error::parameter(
+            "--rest-wavelength needs the velocities that --basic leaves out",
+        ));
+    }
+    let files = inputs::exposures(&args.inputs, "s3d")?;
+    let products: Vec<PathBuf> = files.iter().map(|f| product_of(f, &args.out)).collect();
+    let named: Vec<(String, PathBuf)> = products
+        .iter()
+        .map(|p| p.to_string_lossy().into_owned())
+        .zip(files.iter().cloned())
+        .collect();
+    inputs::distinct(named.iter().map(|(n, p)| (n.as_str(), p.as_path())))?;
+    let found = kernels::find(&args.kernels)?;
+    info!(
+        "kernels: {} ({})",
+        found.source,
+        found.kernels.loaded().len()
+    );
+    std::fs::create_dir_all(&args.out).map_err(|e| Error::io(&args.out, e))?;
+    let exec = global.exec()?;
+    let wcs = |file: &FitsFile, path: &Path| -> Result<Gwcs> {
+        super::wcs::from_references(file, path, &args.references).map(|m| m.gwcs().clone())
+    };
+    let job = Job {
+        kernels: &found.kernels,
+        options: &options,
+        rest_wavelength: args.rest_wavelength,
+        wcs: &wcs,
+    };
+    let name = |path: &PathBuf| inputs::name(path);
+    batch::run(&files, "files", global, name, |path, progress| {
+        progress("planes");
+        navigate::run(path, &args.out, &job, &exec).map(|_| ())
+    })
+}
+
+/// Whether a correction is for light from the observer to the target.
+fn correction_is_sent(name: &str) -> bool {
+    name.trim().to_ascii_uppercase().starts_with('X')
+}
