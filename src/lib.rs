@@ -18,7 +18,7 @@
 //! | 3 | [`wcs`], [`nav`] | transforms from pixels to the sky and back, gwcs trees; SPICE kernels: where bodies are and how they turn |
 //! | 4 | [`steps`] | calibration steps, one file or folder each |
 //! | 5 | [`store`] | CRDS cache, product names |
-//! | 6 | [`pipeline`], [`simulate`] | the runner and its recipes; synthetic observations |
+//! | 6 | [`pipeline`], [`flatgen`], [`zonal`], [`simulate`] | the runner and its recipes; flats from dithers; zonal means; synthetic observations |
 //! | 7 | [`cli`] | the program, one file a subcommand |
 //!
 //! Truth for the calwebb steps is the behaviour of `jwst` 3.0.0 and `stcal` 1.20.
@@ -26,6 +26,7 @@
 pub mod cli;
 pub mod error;
 pub mod exec;
+pub mod flatgen;
 pub mod formats;
 pub mod math;
 pub mod model;
@@ -35,6 +36,7 @@ pub mod simulate;
 pub mod steps;
 pub mod store;
 pub mod wcs;
+pub mod zonal;
 
 pub use error::{Error, Result};
 

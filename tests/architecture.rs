@@ -10,7 +10,7 @@ fn layer(module: &str) -> Option<u8> {
         "wcs" | "nav" => 3,
         "steps" => 4,
         "store" => 5,
-        "pipeline" | "view" | "flatgen" | "simulate" => 6,
+        "pipeline" | "view" | "flatgen" | "zonal" | "simulate" => 6,
         "cli" => 7,
         _ => return None,
     })

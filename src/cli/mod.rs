@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod describe;
 mod detector1;
+mod flat;
 mod inputs;
 mod inspect;
 mod memory;
@@ -16,8 +17,10 @@ mod setup;
 mod simulate;
 mod spec2;
 mod spec3;
+mod spx;
 mod step;
 mod wcs;
+mod zonal;
 
 use clap::{Parser, Subcommand};
 
@@ -46,6 +49,9 @@ enum Command {
     Spec3(spec3::Args),
     Navigate(navigate::Args),
     Asn(asn::Args),
+    Flat(flat::Args),
+    Zonal(zonal::Args),
+    Spx(spx::Args),
     Step(step::Args),
     Describe(describe::Args),
     Inspect(inspect::Args),
@@ -82,6 +88,9 @@ fn run(cli: Cli) -> Result<u8> {
         Command::Spec3(args) => spec3::run(&args, &cli.global),
         Command::Navigate(args) => navigate::run(&args, &cli.global),
         Command::Asn(args) => asn::run(&args),
+        Command::Flat(args) => flat::run(&args, &cli.global),
+        Command::Zonal(args) => zonal::run(&args, &cli.global),
+        Command::Spx(args) => spx::run(&args),
         Command::Step(args) => step::run(&args, &cli.global),
         Command::Describe(args) => describe::run(&args),
         Command::Inspect(args) => inspect::run(&args),

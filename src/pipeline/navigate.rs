@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::provenance::utc_now;
 use crate::exec::Exec;
 use crate::formats::fits::{Card, Data, Hdu, Header, Image};
+use crate::model::date::utc_now;
 use crate::model::{Cal, Cube};
 use crate::nav::advice::barycentre_instead;
 use crate::nav::observatory::{self, JWST};

@@ -9,3 +9,4 @@ pub mod kernels;
 pub mod products;
 pub mod references;
 pub mod spectrum;
+pub mod spx;
