@@ -67,6 +67,8 @@ pub struct Aspect {
     pub observer_velocity: Vector,
     /// Velocity of the body about the solar-system barycentre when its light leaves, J2000 axes, km/s.
     pub target_velocity: Vector,
+    /// Its change, km/s2.
+    pub target_acceleration: Vector,
     /// Body's frame to J2000: its change (1/s) and the change of that (1/s2).
     pub turning: [Matrix; 2],
     /// Angular velocity, body's frame, rad/s.
@@ -144,6 +146,12 @@ impl Aspect {
         };
         let now = kernels.turn_to(frame, et)?.matrix;
         let there = kernels.barycentric(centre, epoch)?;
+        // at the end of a kernel there is none, which is below its errors
+        let velocity = |t: f64| kernels.barycentric(centre, t).map(|s| s.velocity);
+        let target_acceleration = match (velocity(epoch - 1.0), velocity(epoch + 1.0)) {
+            (Ok(a), Ok(b)) => scale(0.5, sub(b, a)),
+            _ => [0.0; 3],
+        };
         let straight = sub(there.position, who.position);
         let sun_inertial = sun(epoch, correction.without_aberration())?;
         Ok(Self {
@@ -163,6 +171,7 @@ impl Aspect {
             noon_there: noon(epoch, &to_body.matrix)?,
             observer_velocity: who.velocity,
             target_velocity: there.velocity,
+            target_acceleration,
             turning: [back.rate, sum(&times(&after, 0.5), &times(&before, -0.5))],
             whirl: whirl(&to_body.matrix, &back.rate),
             pole: unit(apply_back(&to_body.matrix, [0.0, 0.0, 1.0])),
@@ -238,7 +247,17 @@ impl Aspect {
     /// Body's centre from the observer `t` seconds after the light left it, J2000 axes.
     #[must_use]
     pub fn centre_at(&self, t: f64) -> Vector {
-        add(self.straight, scale(t, self.target_velocity))
+        let bent = add(
+            self.target_velocity,
+            scale(0.5 * t, self.target_acceleration),
+        );
+        add(self.straight, scale(t, bent))
+    }
+
+    /// Velocity of the body about the solar-system barycentre then, J2000 axes, km/s.
+    #[must_use]
+    pub fn velocity_at(&self, t: f64) -> Vector {
+        add(self.target_velocity, scale(t, self.target_acceleration))
     }
 
     /// Components in the body's frame, as it is turned `t` seconds after the light left its centre, of a vector along J2000

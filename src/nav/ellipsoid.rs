@@ -75,6 +75,12 @@ impl Ellipsoid {
         Some(multiplied(add(foot, scale(step, u)), self.radii))
     }
 
+    /// Whether a place is inside.
+    #[must_use]
+    pub fn contains(&self, place: Vector) -> bool {
+        norm(divided(place, self.radii)) < 1.0
+    }
+
     /// The point of the surface on the line from the centre to `place`; `None` for the centre itself.
     #[must_use]
     pub fn beneath(&self, place: Vector) -> Option<Vector> {

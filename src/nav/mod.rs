@@ -25,6 +25,7 @@ mod spk;
 mod time;
 
 pub use aspect::{Aspect, Observer, direction};
+use correction::shifted;
 pub use correction::{Apparent, Correction};
 pub use frames::{Frame, J2000, Turn};
 pub use kernels::{Coverage, Kernels, Loaded};

@@ -54,7 +54,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             basic: false,
-            planes: planes::set(&planes::NAV17),
+            planes: planes::nav17(),
             target: None,
             observer: None,
             epoch: None,
@@ -242,7 +242,7 @@ pub fn navigate(
     let cut: Vec<(&[f64], &[f64])> = ra.chunks(PIECE).zip(dec.chunks(PIECE)).collect();
     let asked: Vec<&'static Plane> = match &seen {
         Some(_) => options.planes.clone(),
-        None => planes::set(&planes::BASIC),
+        None => planes::basic(),
     };
     let values: Vec<Vec<f64>> = match &seen {
         None => vec![ra.clone(), dec.clone()],

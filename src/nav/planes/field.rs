@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use super::seen::{self, Light, Point, RingPoint};
 use crate::math::vector::{Vector, dot, norm, scale, sub, unit};
 use crate::nav::Aspect;
 
@@ -17,16 +18,13 @@ pub struct Field<'a> {
     hit: OnceCell<Vec<Vector>>,
     near: OnceCell<Vec<Vector>>,
     ring: OnceCell<Vec<Option<Vector>>>,
-    light: OnceCell<Vec<Angles>>,
+    light: OnceCell<Vec<Light>>,
+    seen_directions: OnceCell<Vec<Vector>>,
+    seen: OnceCell<Vec<Point>>,
+    seen_light: OnceCell<Vec<Light>>,
+    seen_state: OnceCell<Vec<[f64; 2]>>,
+    seen_ring: OnceCell<Vec<Option<RingPoint>>>,
     speed: OnceCell<Vec<f64>>,
-}
-
-/// Angles at a point of the surface, radians; NaN where there is none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Angles {
-    pub(super) phase: f64,
-    pub(super) incidence: f64,
-    pub(super) emission: f64,
 }
 
 /// No point.
@@ -48,6 +46,11 @@ impl<'a> Field<'a> {
             near: OnceCell::new(),
             ring: OnceCell::new(),
             light: OnceCell::new(),
+            seen_directions: OnceCell::new(),
+            seen: OnceCell::new(),
+            seen_light: OnceCell::new(),
+            seen_state: OnceCell::new(),
+            seen_ring: OnceCell::new(),
             speed: OnceCell::new(),
         }
     }
@@ -99,20 +102,20 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// Angles at the points of the surface.
-    pub(super) fn light(&self) -> &[Angles] {
+    /// Light at the points of the surface.
+    pub(super) fn light(&self) -> &[Light] {
         self.light.get_or_init(|| {
             let surface = self.aspect.surface();
             let at = |p: &Vector| {
                 if p[0].is_nan() {
-                    return Angles {
+                    return Light {
                         phase: f64::NAN,
                         incidence: f64::NAN,
                         emission: f64::NAN,
                     };
                 }
                 let i = surface.illumination(*p, self.aspect.observer, self.aspect.sun);
-                Angles {
+                Light {
                     phase: i.phase,
                     incidence: i.incidence,
                     emission: i.emission,
@@ -120,6 +123,64 @@ impl<'a> Field<'a> {
             };
             self.hit().iter().map(at).collect()
         })
+    }
+
+    /// Directions along J2000 axes, as they are seen.
+    pub(super) fn seen_directions(&self) -> &[Vector] {
+        self.seen_directions.get_or_init(|| seen::directions(self))
+    }
+
+    /// Points of the surface, each with its own light time.
+    pub(super) fn seen(&self) -> &[Point] {
+        self.seen.get_or_init(|| {
+            let all = self.seen_directions().iter();
+            all.map(|d| seen::meet(self.aspect, *d)).collect()
+        })
+    }
+
+    /// Angles at those points.
+    pub(super) fn seen_light(&self) -> &[Light] {
+        self.seen_light.get_or_init(|| {
+            let all = self.seen().iter();
+            all.map(|p| seen::light(self.aspect, *p)).collect()
+        })
+    }
+
+    /// Distances and velocities away of those points.
+    pub(super) fn seen_state(&self) -> &[[f64; 2]] {
+        self.seen_state.get_or_init(|| {
+            let all = self.seen().iter();
+            all.map(|p| seen::state(self.aspect, *p)).collect()
+        })
+    }
+
+    /// Points of the equatorial plane that the body does not hide, each with its own light time.
+    pub(super) fn seen_ring(&self) -> &[Option<RingPoint>] {
+        self.seen_ring.get_or_init(|| {
+            let all = self.seen_directions().iter().zip(self.seen_state());
+            let seen = |(d, [range, _]): (&Vector, &[f64; 2])| {
+                let point = seen::meet_ring(self.aspect, *d)?;
+                // off the disc there is no range
+                let hidden = point.range > *range;
+                (!hidden).then_some(point)
+            };
+            all.map(seen).collect()
+        })
+    }
+
+    /// A value for each point of the surface with its own light time; NaN where there is none.
+    pub(super) fn on_seen(&self, value: impl Fn(Vector) -> f64) -> Vec<f64> {
+        let at = |p: &Point| match p.place[0].is_nan() {
+            true => f64::NAN,
+            false => value(p.place),
+        };
+        self.seen().iter().map(at).collect()
+    }
+
+    /// A value for each point of the equatorial plane that is seen; NaN where there is none.
+    pub(super) fn at_seen_ring(&self, value: impl Fn(RingPoint) -> f64) -> Vec<f64> {
+        let at = |p: &Option<RingPoint>| p.map_or(f64::NAN, &value);
+        self.seen_ring().iter().map(at).collect()
     }
 
     /// Velocities away from the observer, km/s.

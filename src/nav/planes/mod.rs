@@ -11,13 +11,30 @@ mod angles;
 mod field;
 mod limb;
 mod motion;
+mod planetmapper;
 mod rings;
+mod seen;
 mod sky;
 mod surface;
 
 pub use field::Field;
 
 use crate::{Error, Result};
+
+/// Whose a plane is: some names stand for two of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of the sky: of every set, the same in all.
+    Sky,
+    /// The JWSTGiantPlanets navigator's: the body is turned as it was when the light left its centre.
+    Navigator,
+    /// PlanetMapper's, with light time to each point.
+    Exact,
+    /// PlanetMapper's where it is off, as it has them.
+    Compatible,
+    /// Of no other program.
+    Extra,
+}
 
 /// One backplane.
 #[derive(Clone, Copy)]
@@ -28,6 +45,8 @@ pub struct Plane {
     pub unit: &'static str,
     /// What it is, in a line.
     pub about: &'static str,
+    /// Which programs have it.
+    pub kind: Kind,
     /// Values for every direction of a field.
     pub of: fn(&Field) -> Vec<f64>,
 }
@@ -57,6 +76,7 @@ pub const ALL: &[Family] = &[
     motion::FAMILY,
     limb::FAMILY,
     rings::FAMILY,
+    planetmapper::FAMILY,
 ];
 
 /// The planes of the JWSTGiantPlanets navigator, in its order.
@@ -118,23 +138,42 @@ pub const BASIC: [&str; 2] = ["RA", "DEC"];
 /// # Errors
 /// [`Error::Parameter`] for a name that none has.
 pub fn find(name: &str) -> Result<&'static Plane> {
-    let name = name.trim();
-    let mut all = ALL.iter().flat_map(|f| f.planes);
-    all.find(|p| p.name.eq_ignore_ascii_case(name))
-        .ok_or_else(|| {
-            Error::parameter(format!(
-                "there is no plane {name:?}; `sifu describe planes` lists them"
-            ))
-        })
+    use Kind::{Exact, Extra, Navigator, Sky};
+    first_of(name, &[Sky, Navigator, Exact, Extra]).ok_or_else(|| {
+        Error::parameter(format!(
+            "there is no plane {name:?}; `sifu describe planes` lists them"
+        ))
+    })
 }
 
-/// Planes by names that are in the list of all.
+/// The plane of a name that is of the earliest of some kinds.
+fn first_of(name: &str, kinds: &[Kind]) -> Option<&'static Plane> {
+    let named = |p: &&Plane| p.name.eq_ignore_ascii_case(name.trim());
+    kinds.iter().find_map(|kind| {
+        let mut all = ALL.iter().flat_map(|f| f.planes);
+        all.find(|p| p.kind == *kind && named(p))
+    })
+}
+
+/// Planes by names, each of the earliest of some kinds; names that are of none are left out.
 #[must_use]
-pub fn set(names: &[&str]) -> Vec<&'static Plane> {
-    names.iter().filter_map(|n| find(n).ok()).collect()
+pub fn set(names: &[&str], kinds: &[Kind]) -> Vec<&'static Plane> {
+    names.iter().filter_map(|n| first_of(n, kinds)).collect()
 }
 
-/// Planes by a list of names and sets (`nav17`, `all`) with commas between; each once, in order.
+/// The set of the JWSTGiantPlanets navigator.
+#[must_use]
+pub fn nav17() -> Vec<&'static Plane> {
+    set(&NAV17, &[Kind::Sky, Kind::Navigator])
+}
+
+/// Right ascension and declination.
+#[must_use]
+pub fn basic() -> Vec<&'static Plane> {
+    set(&BASIC, &[Kind::Sky])
+}
+
+/// Planes by a list of names and sets (`nav17`, `all`, `planetmapper`) with commas between; each once, in order.
 ///
 /// # Errors
 /// [`Error::Parameter`] for a name that none has, and an empty list.
@@ -142,9 +181,10 @@ pub fn choose(list: &str) -> Result<Vec<&'static Plane>> {
     let mut out: Vec<&'static Plane> = Vec::new();
     for name in list.split(',').map(str::trim).filter(|n| !n.is_empty()) {
         let more = match name.to_ascii_lowercase().as_str() {
-            "nav17" => set(&NAV17),
-            "all" | "planetmapper" => set(&PLANETMAPPER),
-            "basic" => set(&BASIC),
+            "nav17" => nav17(),
+            "all" => set(&PLANETMAPPER, &[Kind::Sky, Kind::Exact]),
+            "planetmapper" => set(&PLANETMAPPER, &[Kind::Compatible, Kind::Sky, Kind::Exact]),
+            "basic" => basic(),
             _ => vec![find(name)?],
         };
         for plane in more {
@@ -164,27 +204,25 @@ pub fn choose(list: &str) -> Result<Vec<&'static Plane>> {
 pub fn manual() -> String {
     let mut out = String::from(
         "Backplanes of `sifu navigate --planes LIST`: one extension each, float64, [y][x].\n\
-         `nav17` (the default) are those of the JWSTGiantPlanets navigator, `all` those of PlanetMapper.\n",
+         `nav17` (the default) are those of the JWSTGiantPlanets navigator, `all` those of\n\
+         PlanetMapper, with light time and motion right; `planetmapper` the same as PlanetMapper 1.14 has them. A name that is in both\n\
+         nav17 and all (PHASE, say) means the former where no set is named before it.\n",
     );
     for family in ALL {
         out.push_str(&format!("\n## {}\n{}\n", family.title, family.about));
         for p in family.planes {
-            let sets = [(&NAV17[..], "nav17"), (&PLANETMAPPER[..], "all")];
-            let of: Vec<_> = sets
-                .iter()
-                .filter(|s| s.0.contains(&p.name))
-                .map(|s| s.1)
-                .collect();
+            let of = match p.kind {
+                Kind::Sky if NAV17.contains(&p.name) => "nav17, all",
+                Kind::Navigator => "nav17",
+                Kind::Sky | Kind::Exact => "all",
+                Kind::Compatible => "planetmapper",
+                Kind::Extra => "by name",
+            };
             let unit = if p.unit.is_empty() { "-" } else { p.unit };
-            out.push_str(&format!(
-                "- `{}` [{unit}] ({}): {}.\n",
-                p.name,
-                of.join(", "),
-                p.about
-            ));
+            out.push_str(&format!("- `{}` [{unit}] ({}): {}.\n", p.name, of, p.about));
         }
     }
-    out.replace(" ():", " (by name):")
+    out
 }
 
 #[cfg(test)]
@@ -195,21 +233,42 @@ mod tests {
     fn every_plane_has_one_name_and_a_description() {
         let all: Vec<_> = ALL.iter().flat_map(|f| f.planes).collect();
         for (i, p) in all.iter().enumerate() {
-            assert!(all[..i].iter().all(|q| q.name != p.name), "{p:?} twice");
+            let same = |q: &&&Plane| q.name == p.name && q.kind == p.kind;
+            assert!(!all[..i].iter().any(|q| same(&q)), "{p:?} twice");
             // of one FITS card, and no character it cannot hold
             assert!(
                 p.about.len() <= 66 && p.about.is_ascii() && !p.about.is_empty(),
                 "{p:?}"
             );
-            assert!(
-                p.name
-                    .chars()
-                    .all(|c| c.is_ascii_uppercase() || c == '_' || c == '-')
-            );
+            let legal = |c: char| c.is_ascii_uppercase() || c == '_' || c == '-';
+            assert!(p.name.chars().all(legal));
+            assert!(manual().contains(&format!("- `{}` [", p.name)));
         }
-        for name in NAV17.iter().chain(&BASIC) {
-            assert_eq!(find(name).expect(name).name, *name);
-        }
+        let names = |list: &str| -> Vec<&str> {
+            let planes = choose(list).expect(list);
+            planes.iter().map(|p| p.name).collect()
+        };
+        assert_eq!(names("nav17"), NAV17);
+        assert_eq!(names("all"), PLANETMAPPER);
+        assert_eq!(names("planetmapper"), PLANETMAPPER);
+        assert_eq!(names("basic, dec,LAT"), ["RA", "DEC", "LAT"]);
+        assert_eq!(names("all,nav17").len(), 26 + 17 - 7);
+        assert!(
+            choose("all")
+                .expect("a set")
+                .iter()
+                .all(|p| p.kind != Kind::Navigator)
+        );
+        let compatible = |p: &&&Plane| p.kind == Kind::Compatible;
+        assert_eq!(
+            choose("planetmapper")
+                .expect("a set")
+                .iter()
+                .filter(compatible)
+                .count(),
+            10
+        );
+        assert!(choose(" , ").is_err());
         assert_eq!(find(" lat_graphic ").expect("found").name, "LAT_GRAPHIC");
         assert_eq!(find("LATITUDE").unwrap_err().exit_code(), 2);
     }

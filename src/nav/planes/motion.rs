@@ -1,6 +1,6 @@
 //! Planes of motion: how fast the surface goes away, and what that does to wavelengths.
 
-use super::{Family, Field, Plane};
+use super::{Family, Field, Kind, Plane};
 use crate::math::vector::{Vector, add, apply, apply_back, dot, norm, scale, sub};
 use crate::nav::LIGHT;
 
@@ -12,13 +12,29 @@ pub(super) const FAMILY: Family = Family {
             name: "RADIAL_VELOCITY",
             unit: "km/s",
             about: "Velocity of the surface away from the observer",
+            kind: Kind::Navigator,
             of: |f| f.speed().to_vec(),
         },
         Plane {
             name: "DOPPLER",
             unit: "",
             about: "Wavelength seen over wavelength sent",
+            kind: Kind::Navigator,
             of: |f| f.speed().iter().map(|v| doppler(*v)).collect(),
+        },
+        Plane {
+            name: "RADIAL-VELOCITY",
+            unit: "km/s",
+            about: "Velocity of the surface away from the observer",
+            kind: Kind::Exact,
+            of: |f| f.seen_state().iter().map(|s| s[1]).collect(),
+        },
+        Plane {
+            name: "DOPPLER",
+            unit: "",
+            about: "Wavelength seen over wavelength sent",
+            kind: Kind::Exact,
+            of: |f| f.seen_state().iter().map(|s| doppler(s[1])).collect(),
         },
     ],
 };
@@ -36,17 +52,17 @@ pub(super) fn radial_velocity(f: &Field, p: Vector) -> f64 {
     let arm = apply_back(&a.to_body, p);
     let (turn, bend) = (apply(rate, p), apply(change, p));
     let sign = a.correction.sign();
-    let (mut t, mut x) = (0.0, a.position);
+    let (mut t, mut x) = (0.0, a.straight);
     if !a.correction.is_none() {
         for _ in 0..4 {
             let turned = add(add(arm, scale(t, turn)), scale(0.5 * t * t, bend));
-            x = add(add(a.position, scale(t, a.target_velocity)), turned);
+            x = add(a.centre_at(t), turned);
             t = sign * (norm(x) / LIGHT - a.light_time);
         }
     } else {
         x = add(x, arm);
     }
-    let v = add(a.target_velocity, add(turn, scale(t, bend)));
+    let v = add(a.velocity_at(t), add(turn, scale(t, bend)));
     let n = scale(1.0 / norm(x), x);
     let rate = match a.correction.is_none() {
         true => 0.0,

@@ -103,13 +103,13 @@ struct Anchor {
 impl Anchor {
     fn of(a: &Aspect) -> Option<Self> {
         let surface = a.surface();
-        let (mut delay, mut shift) = (0.0, [0.0; 3]);
+        let mut delay = 0.0;
         let mut from = a.into_body(scale(-1.0, a.position), 0.0);
         let mut place = surface.beneath(from)?;
         for _ in 0..a.correction.steps().min(6) {
             delay = a.delay(norm(sub(place, from)));
             let straight = add(a.centre_at(delay), a.from_body(place, delay));
-            shift = sub(a.aberrated(straight), straight);
+            let shift = sub(a.aberrated(straight), straight);
             from = a.into_body(scale(-1.0, add(a.centre_at(delay), shift)), delay);
             place = surface.beneath(from)?;
         }
@@ -126,7 +126,7 @@ impl Anchor {
     }
 
     /// A point of the sky in the body's frame.
-    fn into_body(&self, a: &Aspect, seen: Vector) -> Vector {
+    fn body_of(&self, a: &Aspect, seen: Vector) -> Vector {
         let off = sub(seen, self.seen);
         // two frames in one difference, as it is there
         let farther = norm(sub(off, self.ray)) - norm(self.ray);
@@ -134,14 +134,14 @@ impl Anchor {
     }
 
     /// A point of the body on the sky.
-    fn from_body(&self, a: &Aspect, place: Vector) -> Vector {
+    fn sky_of(&self, a: &Aspect, place: Vector) -> Vector {
         let off = sub(place, self.place);
         let farther = norm(add(self.ray, off)) - norm(self.ray);
         add(self.seen, a.from_body(off, self.delay - farther / LIGHT))
     }
 
     fn pole(&self, a: &Aspect) -> Vector {
-        self.from_body(a, [0.0, 0.0, a.radii[2]])
+        self.sky_of(a, [0.0, 0.0, a.radii[2]])
     }
 }
 
@@ -166,7 +166,7 @@ fn limb(f: &Field, which: usize) -> Vec<f64> {
     };
     let at = |d: &Vector| {
         let near = scale(dot(*d, a.position), *d);
-        let Some(foot) = a.surface().beneath(anchor.into_body(a, near)) else {
+        let Some(foot) = a.surface().beneath(anchor.body_of(a, near)) else {
             return f64::NAN;
         };
         if which == 0 {
@@ -196,7 +196,7 @@ fn ring(f: &Field, which: usize) -> Vec<f64> {
         }
         let g = a
             .surface()
-            .planetographic(anchor.into_body(a, scale(range, *d)), a.west);
+            .planetographic(anchor.body_of(a, scale(range, *d)), a.west);
         if which == 0 {
             g.height + a.radii[0]
         } else {

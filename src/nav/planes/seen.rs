@@ -60,7 +60,7 @@ pub(super) fn meet(a: &Aspect, seen: Vector) -> Point {
     };
     let mut delay = 0.0;
     // one more step for the epoch of the first point, then until nothing moves
-    for _ in 0..a.correction.steps().min(6) {
+    for _ in 0..a.correction.steps() {
         let next = a.delay(range);
         let moved = (next - delay).abs();
         delay = next;
@@ -68,7 +68,7 @@ pub(super) fn meet(a: &Aspect, seen: Vector) -> Point {
             return miss;
         };
         (place, range) = hit;
-        if moved < 1e-9 {
+        if moved < 1e-12 {
             break;
         }
     }
@@ -106,7 +106,10 @@ pub(super) fn sun_from(a: &Aspect, place: Vector, delay: f64) -> Vector {
     if !a.correction.has_aberration() {
         return sun;
     }
-    let velocity = add(a.target_velocity, a.from_body(cross(a.whirl, place), delay));
+    let velocity = add(
+        a.velocity_at(delay),
+        a.from_body(cross(a.whirl, place), delay),
+    );
     crate::nav::shifted(sun, velocity, false)
 }
 
@@ -146,7 +149,7 @@ pub(super) fn state(a: &Aspect, p: Point) -> [f64; 2] {
         _ => p.delay,
     };
     let x = add(a.centre_at(t), a.from_body(p.place, t));
-    let v = add(a.target_velocity, a.from_body(cross(a.whirl, p.place), t));
+    let v = add(a.velocity_at(t), a.from_body(cross(a.whirl, p.place), t));
     let range = norm(x);
     let n = scale(1.0 / range, x);
     let sign = a.correction.sign();

@@ -2,36 +2,83 @@
 
 use std::f64::consts::TAU;
 
-use super::{Family, Field, Plane};
+use super::{Family, Field, Kind, Plane};
 use crate::math::vector::Vector;
+use crate::nav::Aspect;
 
 pub(super) const FAMILY: Family = Family {
     title: "Surface",
-    about: "Where the line of sight first meets the body's ellipsoid; NaN off the disc.",
+    about: "Where the line of sight first meets the body's ellipsoid; NaN off the disc. Those of `all` have light time to the point.",
     planes: &[
         Plane {
             name: "LAT",
             unit: "deg",
             about: "Planetocentric latitude",
+            kind: Kind::Navigator,
             of: |f| f.on_surface(|p| centric(p).to_degrees()),
         },
         Plane {
             name: "LON",
             unit: "deg",
             about: "Longitude, positive to the west, in (0, 360]",
+            kind: Kind::Navigator,
             of: |f| f.on_surface(|p| west(east(p))),
         },
         Plane {
             name: "LAT_GRAPHIC",
             unit: "deg",
             about: "Planetographic latitude",
+            kind: Kind::Navigator,
             of: |f| f.on_surface(|p| graphic(f, p).to_degrees()),
         },
         Plane {
             name: "LOCALTIME",
             unit: "h",
             about: "Local solar time, to the second",
-            of: |f| f.on_surface(|p| local_time(f, p)),
+            kind: Kind::Navigator,
+            of: |f| f.on_surface(|p| local_time(f, p, f.aspect.noon)),
+        },
+        Plane {
+            name: "LON-GRAPHIC",
+            unit: "deg",
+            about: "Planetographic longitude, in [0, 360)",
+            kind: Kind::Exact,
+            of: |f| f.on_seen(|p| graphic_longitude(f.aspect, p)),
+        },
+        Plane {
+            name: "LAT-GRAPHIC",
+            unit: "deg",
+            about: "Planetographic latitude",
+            kind: Kind::Exact,
+            of: |f| f.on_seen(|p| graphic(f, p).to_degrees()),
+        },
+        Plane {
+            name: "LON-CENTRIC",
+            unit: "deg",
+            about: "Planetocentric longitude, east, in (-180, 180]",
+            kind: Kind::Exact,
+            of: |f| f.on_seen(|p| east(p).to_degrees()),
+        },
+        Plane {
+            name: "LAT-CENTRIC",
+            unit: "deg",
+            about: "Planetocentric latitude",
+            kind: Kind::Exact,
+            of: |f| f.on_seen(|p| centric(p).to_degrees()),
+        },
+        Plane {
+            name: "LOCAL-SOLAR-TIME",
+            unit: "h",
+            about: "Local solar time when the light left, to the second",
+            kind: Kind::Exact,
+            of: |f| f.on_seen(|p| local_time(f, p, f.aspect.noon_there)),
+        },
+        Plane {
+            name: "DISTANCE",
+            unit: "km",
+            about: "Distance from the observer",
+            kind: Kind::Exact,
+            of: |f| f.seen_state().iter().map(|s| s[0]).collect(),
         },
     ],
 };
@@ -44,6 +91,14 @@ pub(super) fn east(p: Vector) -> f64 {
 /// Degrees west in (0, 360] of an east longitude in radians.
 pub(super) fn west(lon: f64) -> f64 {
     360.0 - lon.to_degrees().rem_euclid(360.0)
+}
+
+/// Planetographic longitude in [0, 360) degrees, to the side the body's custom is.
+pub(super) fn graphic_longitude(a: &Aspect, p: Vector) -> f64 {
+    let lon = if a.west { -east(p) } else { east(p) };
+    let lon = lon.to_degrees();
+    let lon = if lon < 0.0 { lon + 360.0 } else { lon };
+    if lon >= 360.0 { 0.0 } else { lon }
 }
 
 /// Planetocentric latitude, radians.
@@ -73,8 +128,8 @@ pub(super) fn graphic(f: &Field, p: Vector) -> f64 {
 }
 
 /// Local solar time in hours, cut to a second as SPICE's clock is.
-pub(super) fn local_time(f: &Field, p: Vector) -> f64 {
-    let turn = f.aspect.spin * (east(p) - f.aspect.noon) / TAU + 0.5;
+pub(super) fn local_time(f: &Field, p: Vector, noon: f64) -> f64 {
+    let turn = f.aspect.spin * (east(p) - noon) / TAU + 0.5;
     let seconds = (turn.rem_euclid(1.0) * 86_400.0).floor();
     let (h, rest) = ((seconds / 3600.0).floor(), seconds % 3600.0);
     h + (rest / 60.0).floor() / 60.0 + (rest % 60.0) / 3600.0
