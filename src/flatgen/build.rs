@@ -207,11 +207,18 @@ pub fn build(
     })
 }
 
-/// The points that take part, and their emission angles.
+/// The points that take part, and their emission angles: spaxels on the target that have any value.
 fn points(dithers: &[Dither], cutoff: f64) -> (Vec<Point>, Vec<f64>) {
     let (mut points, mut emission) = (Vec::new(), Vec::new());
     for (dither, d) in dithers.iter().enumerate() {
-        for (spaxel, e) in d.emission.iter().enumerate().filter(|(_, e)| **e < cutoff) {
+        let mut any = vec![false; d.emission.len()];
+        for image in d.sci.chunks_exact(any.len().max(1)) {
+            let pairs = any.iter_mut().zip(image);
+            pairs.for_each(|(a, v)| *a |= !v.is_nan());
+        }
+        let placed = |s: usize| d.lat[s].is_finite() && d.lon[s].is_finite();
+        let taking_part = |(s, e): &(usize, &f64)| **e < cutoff && any[*s] && placed(*s);
+        for (spaxel, e) in d.emission.iter().enumerate().filter(taking_part) {
             let (lat, lon) = (d.lat[spaxel], d.lon[spaxel]);
             points.push(Point {
                 dither,

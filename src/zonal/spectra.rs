@@ -151,3 +151,108 @@ fn channel(file: &FitsFile) -> Option<String> {
     };
     Some(format!("{}{band}", header.str("CHANNEL")?.trim()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::fits::{Header, Writer};
+
+    /// Two wavelengths and three bins, of which the last has no data.
+    fn averaged(path: &Path, channel: bool) {
+        let mut primary = Header::new();
+        if channel {
+            primary.set("CHANNEL", "3", "");
+            primary.set("BAND", "LONG", "");
+        }
+        let mut w = Writer::create(path, false).unwrap();
+        w.empty(&primary).unwrap();
+        let mut header = |name: &str, shape: &[usize], values: &[f64]| {
+            let mut h = Header::new();
+            for (key, value) in [
+                ("CRVAL1", -10.0),
+                ("CDELT1", 10.0),
+                ("CRVAL2", 15.0),
+                ("CDELT2", 0.5),
+                ("CRPIX2", 0.0),
+            ] {
+                h.set(key, value, "");
+            }
+            h.set("EXTNAME", name, "");
+            w.image::<f64>(&h, shape).unwrap();
+            w.put(0, values).unwrap();
+        };
+        let nan = f64::NAN;
+        header("SCI", &[2, 3], &[5.0, -2.0, nan, nan, 3.0, nan]);
+        header("ERR", &[2, 3], &[0.5, 0.2, nan, nan, 0.3, nan]);
+        for name in ["LAT_GRAPHIC", "LON", "PHASE", "EMISSION", "AZIMUTH"] {
+            header(name, &[3], &[1.0, 2.0, nan]);
+        }
+        let pixel = [0.04, 0.04, nan];
+        header("PIXAR_A2", &[3], &pixel);
+        let sr = pixel.map(|a| a * (std::f64::consts::PI / 648_000.0).powi(2));
+        header("PIXAR_SR", &[3], &sr);
+        w.finish().unwrap();
+    }
+
+    #[test]
+    fn bins_with_data_and_their_finite_samples() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("zonal.fits");
+        averaged(&path, true);
+        let options = Options::default();
+        let found = spectra(&path, &options).unwrap();
+        let names: Vec<_> = found.iter().map(|(n, _)| n.to_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "channel_3C/zonal_mean_-10N.spx",
+                "channel_3C/zonal_mean_+0N.spx"
+            ]
+        );
+        // CRPIX2 = 0: the first plane is one step beyond the reference value
+        let samples = &found[0].1.samples;
+        assert_eq!((samples.len(), samples[0][0]), (1, 15.5));
+        assert_eq!(found[1].1.samples.len(), 2);
+    }
+
+    #[test]
+    fn fix_radiances_below_0_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("zonal.fits");
+        averaged(&path, true);
+        let second = |compatible: bool| {
+            let options = Options {
+                compatible,
+                ..Options::default()
+            };
+            spectra(&path, &options).unwrap()[1].1.samples.clone()
+        };
+        let (ours, theirs) = (second(false), second(true));
+        assert!(ours[0][1] < 0.0 && theirs[0][1].is_nan());
+        let (a, b) = (ours[1], theirs[1]);
+        assert!((a[1] / b[1] - 1.0).abs() < 1e-12 && (a[2] / b[2] - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn names_that_cannot_be_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("zonal.fits");
+        averaged(&path, false);
+        let said = |template: &str| {
+            let options = Options {
+                template: template.into(),
+                ..Options::default()
+            };
+            spectra(&path, &options)
+                .map(|_| ())
+                .map_err(|e| e.to_string())
+        };
+        assert!(
+            said("{channel}/{val}.spx")
+                .unwrap_err()
+                .contains("--template")
+        );
+        assert!(said("all.spx").unwrap_err().contains("{val}"));
+        assert!(said("{val}.spx").is_ok());
+    }
+}

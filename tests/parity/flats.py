@@ -194,7 +194,7 @@ def main():
             check_flat(f"{what} merged", merged["ours"], merged["theirs"])
 
         cubes = [c for tile in tiles.values() for c in tile]
-        values = np.arange(2, 40, 2.0)
+        values = np.arange(10, 26, 2.0)
         data, wavelengths = zonal_average.group_data(cubes, values, "LAT_GRAPHIC")
         grouped, averaged = folder / "grouped.fits", folder / "averaged.fits"
         zonal_average.save_grouped_data(values, data, wavelengths, str(grouped), "LAT_GRAPHIC")
@@ -202,7 +202,7 @@ def main():
         (folder / "spx").mkdir()
         zonal_average.generate_spx(str(averaged), str(folder / "spx" / "zonal_mean_{val}N.spx"))
         out = folder / "zonal"
-        run(sifu, "-q", "zonal", *cubes, "-o", out, "--bins", "2:38:2", "--grouped", "--compatible")
+        run(sifu, "-q", "zonal", *cubes, "-o", out, "--bins", "10:24:2", "--grouped", "--compatible")
         check_means("grouped", out / "zonal_grouped.fits", grouped)
         check_means("averaged", out / "zonal.fits", averaged)
         run(sifu, "-q", "spx", averaged, "-o", folder / "ours", "--compatible", "--template", "zonal_mean_{val}N.spx")
