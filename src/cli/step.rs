@@ -7,7 +7,8 @@ use crate::pipeline::recipe::single;
 use crate::{Error, Result, steps};
 
 /// Run one step on files; the product is OUT/<root>_<step>.fits (ramp_fit: _rate and _rateints,
-/// cube_build: _s3d, extract_1d: _x1d). Steps that combine exposures take all files together.
+/// cube_build: _s3d, extract_1d: _x1d; the planetary steps: the file's own name). Steps that combine exposures,
+/// and desaturate, take all files together.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The step (`sifu describe` lists them).

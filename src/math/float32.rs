@@ -14,6 +14,27 @@ pub fn std(values: &[f32]) -> f32 {
     (pairwise_sum(&squares) / values.len() as f32).sqrt()
 }
 
+/// Standard deviation of the population of what is not NaN, as `numpy.nanstd` takes it; NaN of nothing.
+pub fn nan_std(values: &[f32]) -> f32 {
+    let count = values.iter().filter(|v| !v.is_nan()).count() as f32;
+    let known: Vec<f32> = values
+        .iter()
+        .map(|v| if v.is_nan() { 0.0 } else { *v })
+        .collect();
+    let mean = pairwise_sum(&known) / count;
+    let squares: Vec<f32> = values
+        .iter()
+        .map(|v| {
+            if v.is_nan() {
+                0.0
+            } else {
+                (v - mean) * (v - mean)
+            }
+        })
+        .collect();
+    (pairwise_sum(&squares) / count).sqrt()
+}
+
 /// What is left after values beyond `low` and `high` standard deviations from the mean have been
 /// taken out again and again until none is (as `scipy.stats.sigmaclip`).
 pub fn sigma_clip(mut values: Vec<f32>, low: f32, high: f32) -> Vec<f32> {
@@ -45,6 +66,14 @@ mod tests {
         }
         assert_eq!(std(&ramp(1000)).to_bits(), f32::to_bits(STD_1000));
         assert!(mean(&[]).is_nan() && std(&[]).is_nan());
+    }
+
+    #[test]
+    fn nan_takes_no_part() {
+        let (a, b) = ([1.0, f32::NAN, 4.0, 2.5, f32::NAN], [1.0, 4.0, 2.5]);
+        assert_eq!(nan_std(&a), std(&b));
+        assert!(nan_std(&[f32::NAN]).is_nan() && nan_std(&[]).is_nan());
+        assert!(nan_std(&[1.0, f32::INFINITY]).is_nan());
     }
 
     #[test]

@@ -8,9 +8,7 @@ use std::cmp::Ordering;
 use std::ops::{Add, Div, Range};
 
 /// A floating-point number.
-pub trait Float:
-    Copy + PartialOrd + Default + From<u8> + Add<Output = Self> + Div<Output = Self>
-{
+pub trait Float: Copy + PartialOrd + From<u8> + Add<Output = Self> + Div<Output = Self> {
     /// Not a number.
     const NAN: Self;
 }
@@ -24,30 +22,34 @@ impl Float for f64 {
 }
 
 /// Median of the window of `height` x `width` pixels (both odd) about every pixel of the rows `rows` of
-/// `image` (`[row][column]`, `nx` columns). NaN does not count; zeros lie beyond the image and count. NaN
-/// where the window holds nothing else; the middle two of an even count are averaged.
+/// `image` (`[row][column]`, `nx` columns). NaN does not count; `beyond` lies beyond the image and counts (NaN for
+/// nothing there). NaN where the window holds nothing else; the middle two of an even count are averaged.
 pub fn nan_median_rows<T: Float>(
     image: &[T],
     nx: usize,
     rows: Range<usize>,
     height: usize,
     width: usize,
+    beyond: T,
 ) -> Vec<T> {
+    let counts = |value: &T| value.partial_cmp(value).is_some();
+    let edge = Some(beyond).filter(counts);
     let ny = image.len().checked_div(nx).unwrap_or(0);
     let (up, left) = (height / 2, width / 2);
     let mut out = Vec::with_capacity(rows.len() * nx);
     let mut columns: Vec<Vec<T>> = vec![Vec::with_capacity(height); nx];
-    let outside = vec![T::default(); height];
+    let outside = edge.map_or_else(Vec::new, |v| vec![v; height]);
     let (mut sorted, mut merged) = (Vec::new(), Vec::new());
     for y in rows {
         let inside = y.saturating_sub(up)..(y + up + 1).min(ny);
         for (x, column) in columns.iter_mut().enumerate() {
             column.clear();
-            column.resize(height - inside.len(), T::default());
+            if let Some(v) = edge {
+                column.resize(height - inside.len(), v);
+            }
             for row in inside.clone() {
                 let value = image[row * nx + x];
-                // none for NaN
-                if value.partial_cmp(&value).is_some() {
+                if counts(&value) {
                     let at = column.iter().rposition(|v| *v <= value);
                     column.insert(at.map_or(0, |i| i + 1), value);
                 }
@@ -115,13 +117,13 @@ mod tests {
     use super::*;
 
     /// The definition, without a running window.
-    fn plain(image: &[f32], nx: usize, height: usize, width: usize) -> Vec<f32> {
+    fn plain(image: &[f32], nx: usize, height: usize, width: usize, beyond: f32) -> Vec<f32> {
         let ny = image.len() / nx;
         let at = |y: isize, x: isize| {
             if (0..ny as isize).contains(&y) && (0..nx as isize).contains(&x) {
                 image[y as usize * nx + x as usize]
             } else {
-                0.0
+                beyond
             }
         };
         let (h, w) = (height as isize / 2, width as isize / 2);
@@ -148,28 +150,30 @@ mod tests {
             })
             .collect();
         for (height, width) in [(1, 1), (3, 1), (1, 5), (3, 3), (5, 3), (21, 1), (9, 9)] {
-            let mut found = nan_median_rows(&image, 9, 0..4, height, width);
-            found.extend(nan_median_rows(&image, 9, 4..7, height, width));
-            let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            assert_eq!(
-                bits(&found),
-                bits(&plain(&image, 9, height, width)),
-                "{height} x {width}"
-            );
+            for beyond in [0.0, -7.5, f32::NAN] {
+                let mut found = nan_median_rows(&image, 9, 0..4, height, width, beyond);
+                found.extend(nan_median_rows(&image, 9, 4..7, height, width, beyond));
+                let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                assert_eq!(
+                    bits(&found),
+                    bits(&plain(&image, 9, height, width, beyond)),
+                    "{height} x {width}, {beyond}"
+                );
+            }
         }
     }
 
     #[test]
     fn infinite_values_and_nothing_but_nan() {
         let mut image = [f64::NAN; 81];
-        let out = nan_median_rows(&image, 9, 0..9, 3, 3);
+        let out = nan_median_rows(&image, 9, 0..9, 3, 3, 0.0);
         assert!(out[40].is_nan());
         assert_eq!(out[0], 0.0);
         image[40] = f64::INFINITY;
         image[31] = 2.5;
-        let out = nan_median_rows(&image, 9, 4..5, 3, 3);
+        let out = nan_median_rows(&image, 9, 4..5, 3, 3, 0.0);
         assert_eq!((out[4], out[3]), (f64::INFINITY, f64::INFINITY));
-        let out = nan_median_rows(&image, 9, 2..3, 3, 3);
+        let out = nan_median_rows(&image, 9, 2..3, 3, 3, 0.0);
         assert_eq!(out[4], 2.5);
     }
 }

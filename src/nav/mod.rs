@@ -21,6 +21,7 @@ pub mod observatory;
 mod orientation;
 pub mod planes;
 mod points;
+pub mod search;
 mod spk;
 mod time;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Cal, Cube, Meta, Spectrum};
+use crate::model::{Cal, Cube, Meta, Ramp, Spectrum};
 use crate::pipeline::provenance::Place;
 use crate::steps::step::{Model, Optional};
 use crate::store::{cal, cube, products, products::product_path, spectrum};
@@ -81,6 +81,16 @@ pub fn write_spectrum(spec: &Spectrum, path: &Path, stamper: &Stamper) -> Result
     let mut meta = spec.meta.clone();
     let asdf = stamper(&mut meta, spec.model, path, Place::default())?;
     spectrum::write_spectrum(path, spec, &meta, &asdf)
+}
+
+/// Writes an exposure's counts as they came from the detector.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Input`] where they are no counts.
+pub fn write_uncal(ramp: &Ramp, path: &Path, stamper: &Stamper) -> Result<()> {
+    let mut meta = ramp.meta.clone();
+    let asdf = stamper(&mut meta, "Level1bModel", path, Place::default())?;
+    products::write_uncal(path, ramp, &meta, &asdf)
 }
 
 /// Writes any model as its product.

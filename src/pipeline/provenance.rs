@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::formats::asdf::{Node, fits_extension};
-use crate::model::{Meta, date::utc_now};
+use crate::model::Meta;
+pub use crate::model::date::utc_now;
 use crate::pipeline::run::Prepared;
 use crate::{CALWEBB, Result};
 
@@ -47,19 +48,24 @@ pub fn stamp(meta: &mut Meta, path: &Path, stamp: &Stamp) -> Result<Vec<u8>> {
     h.set("DATE", utc_now().as_str(), "UTC date file created");
     h.set("FILENAME", name.as_str(), "Name of the file");
     h.set_after("FILENAME", "DATAMODL", stamp.model, "Type of data model");
-    h.set_after(
-        "DATAMODL",
-        "CAL_VER",
-        CALWEBB,
-        "calwebb version that is followed",
-    );
-    h.set_after(
-        "CAL_VER",
-        "CAL_VCS",
-        SOFTWARE,
-        "program that made this product",
-    );
-    if let Some(context) = &stamp.context {
+    // a planetary step leaves what calibrated its input as it is
+    let calibrated =
+        stamp.steps.is_empty() || stamp.steps.iter().any(|p| !p.step.info().is_planetary());
+    if calibrated {
+        h.set_after(
+            "DATAMODL",
+            "CAL_VER",
+            CALWEBB,
+            "calwebb version that is followed",
+        );
+        h.set_after(
+            "CAL_VER",
+            "CAL_VCS",
+            SOFTWARE,
+            "program that made this product",
+        );
+    }
+    if let Some(context) = stamp.context.as_ref().filter(|_| calibrated) {
         let title = "        Calibration reference files";
         if h.card("CRDS_CTX").is_none() && !h.cards().iter().any(|c| c.keyword.starts_with("R_")) {
             meta.set_in_block(

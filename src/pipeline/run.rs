@@ -8,7 +8,7 @@ use tracing::{debug, info};
 
 use super::settings::{Settings, StepSettings};
 use crate::exec::Exec;
-use crate::model::{Cal, Exposures, Meta, keywords};
+use crate::model::{Cal, Cube, Cubes, Exposures, Meta, keywords};
 use crate::steps::step::{AnyStep, Loaded, Model, RefPaths, Status, Target};
 use crate::store::references::References;
 use crate::{Error, Result};
@@ -202,6 +202,9 @@ impl<'a> Runner<'a> {
         let model = match model {
             Model::Fit(fit) => return self.on_both(prepared, *fit),
             Model::Exposures(e) if prepared.step.takes_one() => return self.on_each(prepared, e),
+            Model::Cubes(c) if c.0.len() > 1 && prepared.step.takes_one_cube() => {
+                return self.on_each_cube(prepared, c);
+            }
             Model::Observation(mut o) if prepared.step.takes_one() => {
                 let (model, status) = self.outcome(prepared, o.science.into())?;
                 o.science = model.try_into()?;
@@ -244,6 +247,29 @@ impl<'a> Runner<'a> {
         Ok((set.into(), ended))
     }
 
+    /// A step on single cubes is applied to each, with references of its own; it is done where one of them was.
+    fn on_each_cube(&mut self, prepared: &Prepared, cubes: Cubes) -> Result<(Model, Status)> {
+        let given = &prepared.settings.params;
+        let mut ended = Status::Skipped("there are no cubes".into());
+        let mut out = Vec::with_capacity(cubes.0.len());
+        for cube in cubes.0 {
+            let target = Target {
+                meta: cube.meta.clone(),
+                shape: self.target.shape,
+                out: self.target.out.clone(),
+            };
+            let mut refs = || prepared.step.load(&prepared.paths, &target, given);
+            let (model, status) = prepared
+                .step
+                .run(cube.into(), given, &mut refs, self.exec)?;
+            out.push(Cube::try_from(model)?);
+            if ended != Status::Complete {
+                ended = status;
+            }
+        }
+        Ok((Cubes(out).into(), ended))
+    }
+
     /// A step on rates is applied to the average and to each integration's rates alike.
     fn on_both(
         &mut self,
@@ -275,6 +301,10 @@ impl<'a> Runner<'a> {
 /// Status and reference cards of a step.
 fn record(meta: &mut Meta, prepared: &Prepared, status: &Status) {
     let info = prepared.step.info();
+    if info.is_planetary() {
+        // its note says that it was done
+        return;
+    }
     let text = match status {
         Status::Complete => "COMPLETE",
         Status::Skipped(_) => "SKIPPED",

@@ -2,12 +2,13 @@
 
 pub mod combine;
 pub mod detector;
+pub mod planet;
 pub mod spectral;
 pub mod step;
 
 use step::{AnyStep, Entry};
 
-/// Every step, in the order in which they can first occur.
+/// Every step: calwebb's in the order in which they can first occur, then those of the planetary chain.
 pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<detector::group_scale::GroupScale>::new(),
     &Entry::<detector::dq_init::DqInit>::new(),
@@ -45,6 +46,13 @@ pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<combine::cube_build::CubeBuild>::new(),
     &Entry::<combine::extract_1d::Extract1d>::new(),
     &Entry::<combine::spectral_leak::SpectralLeak>::new(),
+    &Entry::<planet::trim_groups::TrimGroups>::new(),
+    &Entry::<planet::defringe_1d::Defringe1d>::new(),
+    &Entry::<planet::psf::Psf>::new(),
+    &Entry::<planet::desaturate::Desaturate>::new(),
+    &Entry::<planet::flat::FlatApply>::new(),
+    &Entry::<planet::despike::Despike>::new(),
+    &Entry::<planet::background::Background>::new(),
 ];
 
 /// The step of this name.

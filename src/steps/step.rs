@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::exec::Exec;
-use crate::model::{Cal, Cubes, Exposures, Meta, Observation, Ramp, Rate, Shape, Spectra};
+use crate::model::{Cal, Cube, Cubes, Exposures, Meta, Observation, Ramp, Rate, Shape, Spectra};
 use crate::{Error, Result};
 
 /// A reference type a step asks CRDS for.
@@ -27,7 +27,7 @@ pub struct Info {
     pub name: &'static str,
     /// calwebb's class, as in `DQInitStep`; names the `pars-` reference.
     pub class: &'static str,
-    /// Status keyword, as in `S_DQINIT`.
+    /// Status keyword, as in `S_DQINIT`; empty for steps of the planetary chain, which calwebb has not.
     pub keyword: &'static str,
     /// Comment of the status keyword.
     pub title: &'static str,
@@ -35,6 +35,14 @@ pub struct Info {
     pub skip: bool,
     /// Reference types.
     pub references: &'static [Reference],
+}
+
+impl Info {
+    /// Whether the step is one of the planetary chain: it leaves a note in the header in place of a status, takes
+    /// nothing from CRDS, and its product has the name of the file it was made from.
+    pub fn is_planetary(&self) -> bool {
+        self.keyword.is_empty()
+    }
 }
 
 /// Files chosen for a step's reference types; `None` where the type does not apply.
@@ -328,6 +336,11 @@ model!(Exposures, "calibrated exposures (_cal)", Model::Exposures, {
     Model::Cal(c) => Ok(Exposures { science: vec![*c], background: Vec::new() }),
 });
 model!(Cubes, "cubes (_s3d)", Model::Cubes, { Model::Cubes(c) => Ok(c) });
+model!(Cube, "a cube (_s3d)", |m| Model::Cubes(Cubes(vec![m])), {
+    Model::Cubes(c) => <[Cube; 1]>::try_from(c.0)
+        .map(|[cube]| cube)
+        .map_err(|c| Error::input(format!("the step needs one cube, not {}", c.len()))),
+});
 model!(Spectra, "spectra (_x1d)", Model::Spectra, { Model::Spectra(s) => Ok(s) });
 
 impl From<Fit> for Model {
@@ -360,6 +373,8 @@ pub trait AnyStep: Send + Sync {
     fn clears(&self) -> u32;
     /// Whether the step takes one exposure at a time, so that a set of them is given to it one after the other.
     fn takes_one(&self) -> bool;
+    /// Whether the step takes one cube at a time, so that several are given to it one after the other.
+    fn takes_one_cube(&self) -> bool;
     /// Whether the step takes a set of products at once.
     fn takes_set(&self) -> bool;
     /// Documentation (Markdown).
@@ -441,6 +456,10 @@ where
 
     fn takes_one(&self) -> bool {
         TypeId::of::<S::In>() == TypeId::of::<Cal>()
+    }
+
+    fn takes_one_cube(&self) -> bool {
+        TypeId::of::<S::In>() == TypeId::of::<Cube>()
     }
 
     fn takes_set(&self) -> bool {

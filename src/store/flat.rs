@@ -3,58 +3,18 @@
 //! Layout (King et al. 2023): the flat as float64 primary image, `FLAT_CORRECTED`, `FLAT_STD`, and `FLAT_ERR` where the flat
 //! has an uncertainty.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::formats::fits::{Data, FitsFile, Writer};
-use crate::model::{Meta, SyntheticFlat};
-use crate::{Error, Result};
+use crate::Result;
+use crate::formats::fits::{Data, Writer};
+use crate::model::SyntheticFlat;
 
-/// Name of a MIRI flat; `{channel}`, `{band}` (lower case) and `{fringe}` are filled in.
-pub const MIRI_NAME: &str = "ch{channel}-{band}_constructed_flat{fringe}.fits";
-
-/// Reads a flat.
-///
-/// # Errors
-/// [`Error::Format`] where it is none.
-pub fn read_flat(path: &Path) -> Result<SyntheticFlat> {
-    let file = FitsFile::open(path)?;
-    let [nz, ny, nx] = *file.shape(0)? else {
-        return Err(Error::format(
-            path,
-            "is no synthetic flat: its primary HDU holds no cube (wavelength, y, x)",
-        ));
-    };
-    let flat: Vec<f64> = file.all(0)?;
-    let planes = (1..file.hdus().len())
-        .map(|i| file.hdu(i))
-        .collect::<Result<Vec<_>>>()?;
-    let err = match file.find("FLAT_ERR") {
-        Some(i) if file.shape(i)? != [nz, ny, nx] => {
-            let shape = file.shape(i)?;
-            return Err(Error::format(
-                path,
-                format!("FLAT_ERR has shape {shape:?} and the flat [{nz}, {ny}, {nx}]"),
-            ));
-        }
-        Some(i) => Some(file.all(i)?),
-        None => None,
-    };
-    Ok(SyntheticFlat {
-        source: path.into(),
-        header: file.hdus()[0].header.clone(),
-        nz,
-        ny,
-        nx,
-        flat,
-        err,
-        planes,
-    })
-}
+pub use crate::steps::planet::flat::file::{MIRI_NAME, defringed, flat_path, miri_name, read_flat};
 
 /// Writes a flat, whole or not at all.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`crate::Error::Io`].
 pub fn write_flat(path: &Path, flat: &SyntheticFlat) -> Result<()> {
     let mut w = Writer::create(path, false)?;
     w.image::<f64>(&flat.header, &[flat.nz, flat.ny, flat.nx])?;
@@ -63,68 +23,6 @@ pub fn write_flat(path: &Path, flat: &SyntheticFlat) -> Result<()> {
         w.hdu(hdu)?;
     }
     w.finish()
-}
-
-/// Whether the 2-D residual-fringe correction was applied, which flats are kept apart by.
-pub fn defringed(meta: &Meta) -> bool {
-    meta.str("S_RESFRI").is_some_and(|s| s.trim() == "COMPLETE")
-}
-
-/// The flat's path for a cube: a folder (of MIRI flats under their usual names) or a pattern with `{channel}`, `{band}`,
-/// `{fringe}`, `{grating}`, `{filter}`, which are filled in from the cube's headers in lower case.
-///
-/// # Errors
-/// [`Error::Input`] where the cube lacks a keyword the name needs; [`Error::Parameter`] where the pattern has another
-/// placeholder, or where a folder is given for an instrument whose flats have no usual name.
-pub fn flat_path(pattern: &Path, meta: &Meta) -> Result<PathBuf> {
-    let text = pattern.to_string_lossy();
-    let text = match pattern.is_dir() {
-        true if !meta.is_miri() => {
-            return Err(Error::parameter(format!(
-                "{text} is a folder; only MIRI flats have a usual name. Give a pattern such as \
-                 {text}/{{filter}}_{{grating}}_flat.fits"
-            )));
-        }
-        true => pattern.join(MIRI_NAME).to_string_lossy().into_owned(),
-        false => text.into_owned(),
-    };
-    fill(&text, meta).map(PathBuf::from)
-}
-
-/// The usual name of a MIRI flat made of cubes like this one.
-///
-/// # Errors
-/// [`Error::Input`] where the cube lacks a keyword.
-pub fn miri_name(meta: &Meta) -> Result<String> {
-    fill(MIRI_NAME, meta)
-}
-
-fn fill(pattern: &str, meta: &Meta) -> Result<String> {
-    let mut out = String::new();
-    let mut rest = pattern;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, behind)) = after.split_once('}') else {
-            break;
-        };
-        out.push_str(before);
-        match name {
-            "fringe" if defringed(meta) => out.push_str("_fringe"),
-            "fringe" => {}
-            "channel" | "band" | "grating" | "filter" => {
-                let value = meta.need_str(&name.to_ascii_uppercase())?;
-                out.push_str(&value.trim().to_lowercase());
-            }
-            other => {
-                return Err(Error::parameter(format!(
-                    "{pattern}: there is no placeholder {{{other}}}; there are {{channel}}, {{band}}, {{fringe}}, \
-                     {{grating}}, {{filter}}"
-                )));
-            }
-        }
-        rest = behind;
-    }
-    out.push_str(rest);
-    Ok(out)
 }
 
 /// Values of a plane of the flat, such as `FLAT_CORRECTED`; none where it has no such image.
@@ -139,6 +37,7 @@ pub fn plane_values(flat: &SyntheticFlat, name: &str) -> Option<Vec<f64>> {
 mod tests {
     use super::*;
     use crate::formats::fits::Header;
+    use crate::model::Meta;
 
     fn cube(keys: &[(&str, &str)]) -> Meta {
         let mut meta = Meta::default();
@@ -177,33 +76,6 @@ mod tests {
             names,
             [Some("FLAT_CORRECTED"), Some("FLAT_STD"), Some("FLAT_ERR")]
         );
-    }
-
-    #[test]
-    fn names_follow_the_cube() {
-        let dir = tempfile::tempdir().unwrap();
-        let miri = cube(&[("INSTRUME", "MIRI"), ("CHANNEL", "4"), ("BAND", "SHORT")]);
-        let found = flat_path(dir.path(), &miri).unwrap();
-        assert_eq!(found, dir.path().join("ch4-short_constructed_flat.fits"));
-        let mut fringe = miri.clone();
-        fringe.primary.set("S_RESFRI", "COMPLETE", "");
-        assert_eq!(
-            miri_name(&fringe).unwrap(),
-            "ch4-short_constructed_flat_fringe.fits"
-        );
-        let nirspec = cube(&[
-            ("INSTRUME", "NIRSPEC"),
-            ("FILTER", "F290LP"),
-            ("GRATING", "G395H"),
-        ]);
-        let found = flat_path(Path::new("x/{grating}_{filter}.fits"), &nirspec).unwrap();
-        assert_eq!(found, Path::new("x/g395h_f290lp.fits"));
-        assert!(matches!(
-            flat_path(dir.path(), &nirspec),
-            Err(Error::Parameter { .. })
-        ));
-        assert!(flat_path(Path::new("{tile}.fits"), &miri).is_err());
-        assert!(flat_path(Path::new("{channel}.fits"), &nirspec).is_err());
     }
 
     #[test]

@@ -329,6 +329,35 @@ pub fn write_ramp(path: &Path, ramp: &Ramp, meta: &Meta, asdf: &[u8]) -> Result<
     w.finish()
 }
 
+/// Writes ramps as an exposure's counts (`_uncal`, calwebb's `Level1bModel`), under the headers given; other HDUs keep
+/// their element types.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Input`] where a value is no whole number from 0 to 65535.
+pub fn write_uncal(path: &Path, ramp: &Ramp, meta: &Meta, asdf: &[u8]) -> Result<()> {
+    let count = |v: &f32| (*v as u16) as f32 == *v;
+    if let Some(v) = ramp.data.iter().find(|v| !count(v)) {
+        return Err(Error::input_file(
+            &meta.source,
+            format!("holds {v}, which is no count of a detector; give the _uncal file"),
+        ));
+    }
+    let Shape { ngroups, .. } = ramp.shape;
+    let mut w = Writer::create(path, false)?;
+    w.empty(&meta.primary)?;
+    w.image::<u16>(&sci_header(meta), &ramp.shape.axes())?;
+    let part = ngroups * ramp.shape.plane();
+    for (i, counts) in ramp.data.chunks(part.max(1)).enumerate() {
+        let counts: Vec<u16> = counts.iter().map(|v| *v as u16).collect();
+        w.put(i * part, &counts)?;
+    }
+    for hdu in &ramp.extra {
+        w.hdu(hdu)?;
+    }
+    write_asdf(&mut w, asdf)?;
+    w.finish()
+}
+
 /// Writes rates as calwebb's `IFUImageModel` or `CubeModel` product.
 ///
 /// # Errors

@@ -3,5 +3,6 @@
 mod bad_input;
 mod common;
 mod navigate;
+mod planet;
 mod spectral;
 mod steps;

@@ -8,8 +8,12 @@ use std::path::Path;
 use crate::common::{NX, NY, Tiny, primary, references};
 use sifu::exec::Exec;
 
-use sifu::formats::fits::{Data, Hdu, Header, TableBuilder};
-use sifu::model::{Cal, DetectorMap, Exposures, Meta, Observation, Ramp, Rate, Shape, Spectrum};
+use sifu::formats::fits::{Data, Hdu, Header, Image, Product, TableBuilder};
+use sifu::model::{
+    Cal, Cube, Cubes, DetectorMap, Exposures, Meta, Observation, Ramp, Rate, Shape, Spectrum,
+};
+use sifu::nav::{Aspect, Correction, Kernels, Observer};
+use sifu::pipeline::navigate::{Options, Scene, navigate};
 use sifu::steps::step::{AnyStep, Model, RefPaths, Status, Target};
 
 /// Headings of a step's manual, in order.
@@ -37,6 +41,7 @@ check_step! {
     srctype straylight flat_field fringe photom residual_fringe
     assign_mtwcs master_background outlier_detection adaptive_trace_model pixel_replace
     cube_build extract_1d spectral_leak
+    trim_groups defringe_1d psf desaturate flat despike background
 }
 
 #[test]
@@ -268,6 +273,16 @@ fn bits(model: &Model) -> Vec<u32> {
                 .collect()
         }
         Model::Rate(r) => rates(r),
+        Model::Cubes(c) => {
+            let cube = |c: &Cube| -> Vec<u32> {
+                let values = [&c.sci, &c.err, &c.wmap]
+                    .into_iter()
+                    .flat_map(|v| floats(v));
+                let planes = c.extra.iter().chain(&c.planes).flat_map(extra);
+                values.chain(c.dq.iter().copied()).chain(planes).collect()
+            };
+            c.0.iter().flat_map(cube).collect()
+        }
         Model::Fit(f) => rates(&f.rate)
             .into_iter()
             .chain(rates(&f.rateints))
@@ -284,13 +299,24 @@ fn run(
     folder: &Path,
     threads: usize,
 ) -> (Vec<u32>, Status) {
+    run_with(step, input, shape, folder, threads, &toml::Table::new())
+}
+
+/// As [`run`], with parameters.
+fn run_with(
+    step: &dyn AnyStep,
+    input: &Model,
+    shape: Shape,
+    folder: &Path,
+    threads: usize,
+    given: &toml::Table,
+) -> (Vec<u32>, Status) {
     let target = Target {
         meta: input.meta().expect("metadata").clone(),
         shape,
         out: None,
     };
     let exec = Exec::new(Some(threads)).expect("threads");
-    let given = toml::Table::new();
     let paths = paths(step, folder);
     if let Some(r) = step
         .info()
@@ -303,8 +329,8 @@ fn run(
             Status::Skipped(format!("no {} reference", r.kind)),
         );
     }
-    let mut load = || step.load(&paths, &target, &given);
-    let (out, status) = match step.run(input.clone(), &given, &mut load, &exec) {
+    let mut load = || step.load(&paths, &target, given);
+    let (out, status) = match step.run(input.clone(), given, &mut load, &exec) {
         Ok(done) => done,
         // nothing valid in it: an error, and no product
         Err(sifu::Error::Science { message, .. }) => return (Vec::new(), Status::Failed(message)),
@@ -319,13 +345,23 @@ fn run(
         let mut pixels = a.dq.iter().zip(&b.dq);
         assert!(pixels.all(|(a, b)| kept(*a, *b)), "DQ bits were cleared");
     }
+    if let (Model::Cubes(a), Model::Cubes(b)) = (input, &out)
+        && a.0.len() == b.0.len()
+    {
+        for (a, b) in a.0.iter().zip(&b.0) {
+            let mut voxels = a.dq.iter().zip(&b.dq);
+            assert!(voxels.all(|(a, b)| kept(*a, *b)), "DQ bits were cleared");
+        }
+    }
     if let (Model::Exposures(a), Model::Exposures(b)) = (input, &out) {
         for (a, b) in a.science.iter().zip(&b.science) {
             let mut pixels = a.dq.iter().zip(&b.dq);
             assert!(pixels.all(|(a, b)| kept(*a, *b)), "DQ bits were cleared");
         }
     }
-    if let (Model::Ramp(a), Model::Ramp(b)) = (input, &out) {
+    if let (Model::Ramp(a), Model::Ramp(b)) = (input, &out)
+        && a.shape == b.shape
+    {
         let mut pixels = a.pixeldq.iter().zip(&b.pixeldq);
         assert!(
             pixels.all(|(a, b)| kept(*a, *b)),
@@ -338,6 +374,162 @@ fn run(
         );
     }
     (bits(&out), status)
+}
+
+/// A cube of a band with noise, a spike, NaN and flags.
+fn cube(seed: u64) -> Cube {
+    let mut r = Numbers(seed);
+    let (nz, ny, nx) = (40, 9, 11);
+    let n = nz * ny * nx;
+    let mut meta = meta(Shape {
+        nints: 1,
+        ngroups: 5,
+        ny,
+        nx,
+    });
+    meta.source = "planet_s3d.fits".into();
+    meta.primary.set("CHANNEL", "3", "");
+    for (k, v) in [("CRVAL3", 12.0), ("CDELT3", 0.0025), ("CRPIX3", 1.0)] {
+        meta.sci.set(k, v, "");
+    }
+    let sci = (0..n).map(|i| match i % 97 {
+        5 => f32::NAN,
+        11 => 0.0,
+        _ if i % 991 == 990 => 1e5,
+        _ => 50.0 + (i as f32 * 0.01).sin() + r.next(),
+    });
+    let sci: Vec<f32> = sci.collect();
+    Cube {
+        meta,
+        label: String::new(),
+        nz,
+        ny,
+        nx,
+        sci,
+        err: (0..n).map(|_| 0.1 + 0.1 * r.next()).collect(),
+        dq: (0..n).map(|i| [0, 0, 0, 513, 4][i % 89 % 5]).collect(),
+        wmap: vec![1.0; n],
+        wavelength: None,
+        wcs: None,
+        extra: Vec::new(),
+        planes: Vec::new(),
+    }
+}
+
+/// The cube with Venus in it, seen from the Earth and navigated with the built-in kernels.
+fn venus(seed: u64) -> Cube {
+    let mut cube = cube(seed);
+    let primary = &mut cube.meta.primary;
+    for (k, v) in [
+        ("TARGNAME", "VENUS"),
+        ("TELESCOP", "EARTH"),
+        ("DATE-BEG", "2024-03-14T05:06:07"),
+        ("DATE-END", "2024-03-14T05:16:07"),
+    ] {
+        primary.set(k, v, "");
+    }
+    let kernels = Kernels::with_built_in::<&str>(&[]).expect("built in");
+    let et = kernels.et_of_utc("2024-03-14T05:11:07").expect("epoch");
+    let seen = Aspect::new(&kernels, 299, &Observer::Body(399), et, Correction::CN);
+    let [ra, dec] = seen.expect("aspect").centre();
+    for (k, v) in [
+        ("CRVAL1", ra),
+        ("CRVAL2", dec),
+        ("CRPIX1", 6.0),
+        ("CRPIX2", 5.0),
+        ("CDELT1", -1.3 / 3600.0),
+        ("CDELT2", 1.3 / 3600.0),
+    ] {
+        cube.meta.sci.set(k, v, "");
+    }
+    cube.meta.sci.set("CTYPE1", "RA---TAN", "");
+    cube.meta.sci.set("CTYPE2", "DEC--TAN", "");
+    let exec = Exec::new(Some(1)).expect("threads");
+    let (scene, options) = (Scene::of_cube(&cube).expect("WCS"), Options::default());
+    let Meta { primary, sci, .. } = &cube.meta;
+    let made = navigate(&scene, primary, sci, &kernels, &options, &exec);
+    made.expect("navigated").put_into(&mut cube);
+    cube
+}
+
+/// What every step of the planetary chain must do: the same bits for any number of threads, a note, no cleared flag,
+/// no panic.
+fn planetary(step: &dyn AnyStep) {
+    let name = step.info().name;
+    let dir = tempfile::tempdir().expect("folder");
+    let file = dir.path().join("beside.fits");
+    let text = match name {
+        "trim_groups" => "ngroups = 2".to_owned(),
+        "flat" => {
+            let c = cube(9);
+            let values: Vec<f64> = (0..c.sci.len())
+                .map(|i| 1.0 + (i % 5) as f64 * 0.1)
+                .collect();
+            let image = Data::Image(Image::new(&[c.nz, c.ny, c.nx], values));
+            let header = Header::new();
+            let hdus = vec![Hdu {
+                header,
+                data: image,
+            }];
+            Product { hdus }.write(&file, false).expect("flat");
+            format!("flat = '{}'", file.display())
+        }
+        "background" => {
+            let c = cube(10);
+            sifu::store::cube::write_cube(&file, &c, &c.meta, &[]).expect("cube");
+            format!("background = '{}'", file.display())
+        }
+        _ => String::new(),
+    };
+    let given: toml::Table = text.parse().expect("TOML");
+    let shape = Shape {
+        nints: 2,
+        ngroups: 6,
+        ny: NY,
+        nx: NX,
+    };
+    let make = |seed| match name {
+        "trim_groups" => Model::from(ramp(shape, seed)),
+        "psf" => Model::from(venus(seed)),
+        "desaturate" => {
+            let mut few = cube(seed + 50);
+            few.meta.primary.set("NGROUPS", 2, "");
+            Model::from(Cubes(vec![cube(seed), few]))
+        }
+        _ => Model::from(cube(seed)),
+    };
+    let input = make(1);
+    let (one, status) = run_with(step, &input, shape, dir.path(), 1, &given);
+    assert_eq!(status, Status::Complete);
+    assert!(one != bits(&input), "nothing changed");
+    for threads in [2, 7] {
+        let (many, _) = run_with(step, &input, shape, dir.path(), threads, &given);
+        assert!(one == many, "{threads} threads give other bits");
+    }
+    if let Model::Cubes(cubes) = make(2) {
+        for (value, flags) in [(f32::NAN, 0), (f32::INFINITY, 0), (0.0, 0), (1.0, u32::MAX)] {
+            let mut bad = cubes.clone();
+            for cube in &mut bad.0 {
+                cube.sci.fill(value);
+                cube.err.fill(value);
+                cube.dq.iter_mut().for_each(|d| *d |= flags);
+            }
+            run_with(step, &bad.into(), shape, dir.path(), 2, &given);
+        }
+        // the note
+        let target = Target {
+            meta: cubes.0[0].meta.clone(),
+            shape,
+            out: None,
+        };
+        let exec = Exec::new(Some(2)).expect("threads");
+        let mut load = || step.load(&RefPaths::default(), &target, &given);
+        let (out, _) = step
+            .run(cubes.into(), &given, &mut load, &exec)
+            .expect("runs");
+        let primary = &out.meta().expect("a product").primary;
+        assert!(primary.str("REDUCT1").is_some() && primary.str("REDUCT1 DATE").is_some());
+    }
 }
 
 fn check(name: &str) {
@@ -370,6 +562,9 @@ fn check(name: &str) {
         "{said}"
     );
 
+    if step.info().is_planetary() {
+        return planetary(step);
+    }
     // data; the steps of stages 2 and 3 need a whole detector and are run one after the other elsewhere
     if !sifu::pipeline::recipe::detector1::MIRI.contains(&name) {
         return;

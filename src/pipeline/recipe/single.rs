@@ -7,7 +7,7 @@ use crate::exec::Exec;
 use crate::formats::fits::FitsFile;
 use crate::model::{Cal, Cubes, Exposures, Meta, Observation, Shape, Spectra};
 use crate::pipeline::product::{
-    optional_path, write_cal, write_cube, write_model, write_optional, write_spectrum,
+    optional_path, write_cal, write_cube, write_model, write_optional, write_spectrum, write_uncal,
 };
 use crate::pipeline::provenance::{Place, Stamp, stamp};
 use crate::pipeline::run::{Runner, prepare};
@@ -134,6 +134,15 @@ pub fn run(
     Ok(written)
 }
 
+/// Path of a planetary step's product: it has the name of the file it was made from.
+fn namesake(out: &Path, meta: &Meta) -> Result<PathBuf> {
+    let name = meta.source.file_name().map(|n| n.to_string_lossy());
+    match name {
+        Some(name) => Ok(out.join(name.trim_end_matches(".gz"))),
+        None => Err(Error::input("the product's input has no file name")),
+    }
+}
+
 /// Root of a product's name: that of the set for products told apart by labels, else that of its own file.
 fn named(root: &str, label: &str, meta: &Meta) -> String {
     match label {
@@ -216,6 +225,18 @@ impl Job<'_> {
         let root = target.meta.root();
         let mut written = Vec::new();
         match model {
+            Model::Cubes(cubes) if self.step.info().is_planetary() => {
+                for cube in &cubes.0 {
+                    let path = namesake(out, &cube.meta)?;
+                    write_cube(cube, &path, &stamper)?;
+                    written.push(path);
+                }
+            }
+            Model::Ramp(ramp) if self.step.info().is_planetary() => {
+                let path = namesake(out, &ramp.meta)?;
+                write_uncal(&ramp, &path, &stamper)?;
+                written.push(path);
+            }
             Model::Fit(fit) => {
                 written = vec![
                     product_path(out, &root, "rate"),

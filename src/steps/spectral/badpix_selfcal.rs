@@ -190,7 +190,7 @@ impl Rules {
         let starts = (0..ny).step_by(strip).collect();
         let smooth = exec.map(starts, |first: usize| {
             let rows = first..(first + strip).min(ny);
-            nan_median_rows(image, nx, rows, self.window.0, self.window.1)
+            nan_median_rows(image, nx, rows, self.window.0, self.window.1, 0.0)
         });
         let smooth = smooth.into_iter().flatten();
         let residual: Vec<f32> = image.iter().zip(smooth).map(|(v, s)| v - s).collect();

@@ -48,7 +48,7 @@ pub fn find(
     let (mut local, floor) = exec.join(
         || {
             by_strips(ny, exec, |rows| {
-                nan_median_rows(&smallest, nx, rows, kernel.0, kernel.1)
+                nan_median_rows(&smallest, nx, rows, kernel.0, kernel.1, 0.0)
             })
         },
         || {

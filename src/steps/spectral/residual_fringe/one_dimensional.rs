@@ -55,6 +55,8 @@ pub struct Options {
     pub max_line: f64,
     /// Wavelength ranges, in the unit of the wavelengths, in which nothing is fitted.
     pub ignore_regions: Vec<(f64, f64)>,
+    /// The flux is of single precision, and so are the products numpy makes of it.
+    pub single: bool,
 }
 
 impl Default for Options {
@@ -67,6 +69,7 @@ impl Default for Options {
             clip_sigma: 5.0,
             max_line: 0.05,
             ignore_regions: Vec::new(),
+            single: false,
         }
     }
 }
@@ -84,10 +87,21 @@ pub fn fit_1d(flux: &[f64], wavelength: &[f64], options: &Options) -> Result<Vec
         .collect();
     let mut data: Vec<f64> = used.iter().map(|i| flux[*i]).collect();
     let waves: Vec<f64> = used.iter().map(|i| wavelength[*i]).collect();
-    let median = median_f64(&mut data.clone());
+    let round = |v: f64| {
+        if options.single {
+            f64::from(v as f32)
+        } else {
+            v
+        }
+    };
+    let median = round(median_f64(&mut data.clone()));
     let weights: Vec<f64> = data
         .iter()
-        .map(|v| Some(v / median).filter(|w| w.is_finite()).unwrap_or(0.0))
+        .map(|v| {
+            Some(round(v / median))
+                .filter(|w| w.is_finite())
+                .unwrap_or(0.0)
+        })
         .collect();
     let ignored = |l: f64| {
         let inside = |(low, high): &(f64, f64)| l > *low && l < *high;
@@ -133,9 +147,9 @@ pub fn fit_1d(flux: &[f64], wavelength: &[f64], options: &Options) -> Result<Vec
             Background::fit(&data, &feature_weights, &wavenumber, component.period, true)?;
         let residuals: Vec<f64> = (data.iter().zip(&background.values).zip(&weights))
             .map(|((v, b), w)| {
-                let ratio = if *b == 0.0 { 1e-8 } else { v / b };
-                let r = if ratio == 0.0 { ratio } else { ratio - 1.0 };
-                if *w > 1e-7 { r } else { r * 1e-8 }
+                let ratio = round(if *b == 0.0 { 1e-8 } else { v / b });
+                let r = round(if ratio == 0.0 { ratio } else { ratio - 1.0 });
+                if *w > 1e-7 { r } else { round(r * 1e-8) }
             })
             .collect();
         let found = Fringes::find(
@@ -155,7 +169,7 @@ pub fn fit_1d(flux: &[f64], wavelength: &[f64], options: &Options) -> Result<Vec
         limit_fringes(&mut fringes, &max_amp)?;
         for ((v, fringe), w) in data.iter_mut().zip(&fringes).zip(&weights) {
             let weighted = if *w > 1e-5 { 1.0 } else { 0.0 };
-            *v *= 1.0 / (fringe * weighted + 1.0);
+            *v = round(*v * (1.0 / (fringe * weighted + 1.0)));
             if v.is_nan() || *v == f64::INFINITY {
                 *v = 0.0;
             } else if *v == f64::NEG_INFINITY {
