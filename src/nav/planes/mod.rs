@@ -1,7 +1,7 @@
 //! Backplanes: what each pixel of an image sees of a body, as one array a quantity.
 //!
 //! One file a family of planes; [`ALL`] is the one list, with name, unit and description of each, from which the manual is made.
-//! A plane is a pure function of a [`Field`]: directions on the sky and the body's [`Aspect`]. What several planes need
+//! A plane is a pure function of a [`Field`]: directions on the sky and the body's [`Aspect`](crate::nav::Aspect). What several planes need
 //! (where a line of sight meets the surface, say) is computed once a field, and only where a plane asks for it. No
 //! files, pixels or threads here: a caller may cut an image into fields as it likes, the values are the same.
 //!
