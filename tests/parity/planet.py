@@ -230,9 +230,20 @@ def trim_groups(program, uncal, work):
         compare(f'trim_groups {n}', theirs, out / given.name, True)
 
 
+def apart(ra1, dec1, ra2, dec2):
+    """Angle between two directions, degrees: PlanetMapper's arc cosine knows a pixel's size to some 1e-4 only."""
+    u, v = (
+        np.array([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])
+        for a, d in np.deg2rad([[ra1, dec1], [ra2, dec2]])
+    )
+    return np.rad2deg(np.arctan2(np.linalg.norm(np.cross(u, v)), u @ v))
+
+
 def psf(program, cube, kernels, work):
     import planetmapper
     import psf_correction
+
+    planetmapper.Observation.angular_dist = staticmethod(apart)
 
     planetmapper.set_kernel_path(str(kernels))
     name = Path(cube).name

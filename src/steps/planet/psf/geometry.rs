@@ -140,11 +140,8 @@ impl Scene {
         let (b, c) = (self.wcs.sky(at[0], at[1] + 1.0), self.wcs.sky(at[0], at[1]));
         // right ascension as it is, without cos(Dec), is PlanetMapper's way
         let rotation = libm::atan2(b[0] - c[0], b[1] - c[1]);
-        // and so is the arc cosine, which knows so small an angle to some 1e-4 only
-        let [ra1, dec1, ra2, dec2] = [b[0], b[1], c[0], c[1]].map(f64::to_radians);
-        let cosine = libm::sin(dec1) * libm::sin(dec2)
-            + libm::cos(dec1) * libm::cos(dec2) * libm::cos(ra1 - ra2);
-        let scale = libm::acos(cosine.clamp(-1.0, 1.0)).to_degrees() * 3600.0;
+        let (u, v) = (direction(b[0], b[1]), direction(c[0], c[1]));
+        let scale = libm::atan2(norm(cross(u, v)), dot(u, v)).to_degrees() * 3600.0;
         let mut disc = Disc {
             at,
             scale,

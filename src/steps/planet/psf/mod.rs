@@ -35,8 +35,8 @@
 //! jwst has no such step. The reference pipeline divides the diameter (in pixels) by the pixel's size in arcsec once more where it
 //! chooses the factor (and compares it with the least), so that small discs are drawn 3 to 8 times too coarsely; it draws the disc
 //! on a plane about the target (PlanetMapper's), turned by an angle that has right ascension without cos(Dec), which is off by
-//! up to a degree in cubes that are not aligned with north, and with a pixel's size from an arc cosine, good to some
-//! 1e-4. `compatible` does all that.
+//! up to a degree in cubes that are not aligned with north. `compatible` does both. PlanetMapper also takes a pixel's size from an
+//! arc cosine, whose rounding leaves it off by up to some 1e-4, at random; nobody can follow that.
 //!
 //! ## References
 //! King et al. (2023), doi:10.3847/2515-5172/ad045f (`psf_correction`); Law et al. (2023), doi:10.3847/1538-3881/acdddc (widths).
