@@ -7,9 +7,10 @@ use tracing::info;
 use super::setup::{Global, ReferenceArgs};
 use super::{batch, inputs};
 use crate::formats::fits::FitsFile;
-use crate::nav::planes;
+use crate::nav::{limb, planes};
 use crate::pipeline::navigate::Options;
 use crate::pipeline::recipe::navigate::{self, Job, product_of};
+use crate::pipeline::recipe::pointing;
 use crate::store::kernels;
 use crate::wcs::Gwcs;
 use crate::{Error, Result};
@@ -55,6 +56,19 @@ pub struct Args {
     /// Offset of the pointing in declination, arcsec; it is subtracted.
     #[arg(long, value_name = "ARCSEC", default_value_t = 0.0)]
     dec_offset: f64,
+    /// Find the offset from the data: `limb` fits the body's disc to each cube's image. Cubes of one visit share one
+    /// offset; where nothing constrains it, a warning says why and none is applied.
+    #[arg(long, value_name = "METHOD", conflicts_with_all = ["ra_offset", "dec_offset", "raw_offset", "basic"])]
+    fit: Option<Method>,
+    /// Also fit the turn of the field.
+    #[arg(long, requires = "fit")]
+    fit_roll: bool,
+    /// Largest offset that --fit looks for, arcsec.
+    #[arg(long, value_name = "ARCSEC", default_value_t = limb::Options::default().search, requires = "fit")]
+    fit_search: f64,
+    /// Altitude of the limb above the surface for --fit, km (hazes of Titan: some 200).
+    #[arg(long, value_name = "KM", default_value_t = 0.0, requires = "fit")]
+    limb_altitude: f64,
     /// Subtract the RA offset from right ascension itself, without division by cos(Dec), as the JWSTGiantPlanets
     /// navigator does.
     #[arg(long)]
@@ -73,6 +87,37 @@ pub struct Args {
     rest_wavelength: bool,
     #[command(flatten)]
     references: ReferenceArgs,
+}
+
+/// Ways to find a pointing.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Method {
+    /// The disc's limb and terminator.
+    Limb,
+}
+
+impl Args {
+    /// How to fit the pointing, if at all.
+    fn fit(&self) -> Result<Option<limb::Options>> {
+        let Some(Method::Limb) = self.fit else {
+            return Ok(None);
+        };
+        if !(self.fit_search > 0.0 && self.fit_search <= 10.0) {
+            return Err(Error::parameter(format!(
+                "--fit-search {}: give a number of arcsec above 0 and up to 10",
+                self.fit_search
+            )));
+        }
+        if !self.limb_altitude.is_finite() {
+            return Err(Error::parameter("--limb-altitude has to be a number"));
+        }
+        Ok(Some(limb::Options {
+            search: self.fit_search,
+            roll: self.fit_roll,
+            altitude: self.limb_altitude,
+            ..limb::Options::default()
+        }))
+    }
 }
 
 /// Runs the command.
@@ -96,6 +141,8 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         ra_offset: args.ra_offset,
         dec_offset: args.dec_offset,
         raw_offset: args.raw_offset,
+        roll: 0.0,
+        pointing: Vec::new(),
         altitude: args.altitude,
         correction,
         barycentre: args.barycentre,
@@ -130,9 +177,15 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         rest_wavelength: args.rest_wavelength,
         wcs: &wcs,
     };
-    let name = |path: &PathBuf| inputs::name(path);
-    batch::run(&files, "files", global, name, |path, progress| {
+    let fitted = match args.fit()? {
+        Some(settings) => pointing::run(&files, &job, &settings, &exec)?,
+        None => vec![options.clone(); files.len()],
+    };
+    let work: Vec<(PathBuf, Options)> = files.into_iter().zip(fitted).collect();
+    let name = |(path, _): &(PathBuf, Options)| inputs::name(path);
+    batch::run(&work, "files", global, name, |(path, options), progress| {
         progress("planes");
+        let job = Job { options, ..job };
         navigate::run(path, &args.out, &job, &exec).map(|_| ())
     })
 }

@@ -1,6 +1,7 @@
 //! Numerical kernels on slices: no threads, no files.
 
 pub mod bspline;
+pub mod cholesky;
 pub mod clipped_stats;
 pub mod dense;
 pub mod dilate;

@@ -17,6 +17,7 @@ pub mod ellipsoid;
 mod ephemeris;
 mod frames;
 mod kernels;
+pub mod limb;
 pub mod observatory;
 mod orientation;
 pub mod planes;

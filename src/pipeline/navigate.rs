@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 
+use super::pointing;
 use crate::exec::Exec;
 use crate::formats::fits::{Card, Data, Hdu, Header, Image};
 use crate::model::date::utc_now;
@@ -42,6 +43,10 @@ pub struct Options {
     pub dec_offset: f64,
     /// Right ascension itself is shifted by its offset, as the JWSTGiantPlanets navigator does.
     pub raw_offset: bool,
+    /// By how much the field is turned about the body, degrees from north to east; it is turned back.
+    pub roll: f64,
+    /// Cards that say where offsets and roll are from.
+    pub pointing: Vec<Card>,
     /// Surface above the body's, km.
     pub altitude: f64,
     /// Aberration correction.
@@ -61,6 +66,8 @@ impl Default for Options {
             ra_offset: 0.0,
             dec_offset: 0.0,
             raw_offset: false,
+            roll: 0.0,
+            pointing: Vec::new(),
             altitude: 0.0,
             correction: Correction::CN,
             barycentre: false,
@@ -229,8 +236,8 @@ pub fn navigate(
         false if options.ra_offset == 0.0 => (0.0, 0.0),
         false => (options.ra_offset / stretch, options.ra_offset),
     };
-    let ra: Vec<f64> = scene.ra.iter().map(|a| a - raw / 3600.0).collect();
-    let dec: Vec<f64> = scene
+    let mut ra: Vec<f64> = scene.ra.iter().map(|a| a - raw / 3600.0).collect();
+    let mut dec: Vec<f64> = scene
         .dec
         .iter()
         .map(|d| d - options.dec_offset / 3600.0)
@@ -239,6 +246,9 @@ pub fn navigate(
         true => None,
         false => body(&headers, kernels, options)?,
     };
+    if let Some(s) = seen.as_ref().filter(|_| options.roll != 0.0) {
+        pointing::turn_back(&s.aspect, options.roll, &mut ra, &mut dec);
+    }
     let cut: Vec<(&[f64], &[f64])> = ra.chunks(PIECE).zip(dec.chunks(PIECE)).collect();
     let asked: Vec<&'static Plane> = match &seen {
         Some(_) => options.planes.clone(),
@@ -479,6 +489,7 @@ fn cards(
         ),
         Card::new("NAV RA_OFFSET_SKY", sky, "[arcsec] RA offset on the sky"),
     ]);
+    out.extend(options.pointing.iter().cloned());
     let Some(s) = seen else { return out };
     let a = &s.aspect;
     let degrees = |v: f64| v.to_degrees();

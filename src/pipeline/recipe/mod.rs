@@ -2,6 +2,7 @@
 
 pub mod detector1;
 pub mod navigate;
+pub mod pointing;
 pub mod single;
 pub mod spec2;
 pub mod spec3;

@@ -75,13 +75,13 @@ pub fn run(path: &Path, out: &Path, job: &Job, exec: &Exec) -> Result<Navigation
 }
 
 /// The image of a file.
-struct Target {
-    hdu: usize,
-    shape: Vec<usize>,
+pub(super) struct Target {
+    pub(super) hdu: usize,
+    pub(super) shape: Vec<usize>,
 }
 
 /// `SCI`, or the first image of two axes or more.
-fn image_of(file: &FitsFile, path: &Path) -> Result<Target> {
+pub(super) fn image_of(file: &FitsFile, path: &Path) -> Result<Target> {
     let shape = |i: usize| match &file.hdus()[i].kind {
         Kind::Image { shape, .. } if shape.len() >= 2 => Some(shape.clone()),
         _ => None,
@@ -170,7 +170,7 @@ fn rest_wavelength(
 }
 
 /// Wavelengths of a cube's planes, in the unit of `CUNIT3`.
-fn wavelengths(file: &FitsFile, hdu: usize, nz: usize) -> Result<Vec<f64>> {
+pub(super) fn wavelengths(file: &FitsFile, hdu: usize, nz: usize) -> Result<Vec<f64>> {
     let header = &file.hdus()[hdu].header;
     if header.str("CTYPE3").is_some_and(|t| t.trim() == "WAVE-TAB") {
         let table = file.find("WCS-TABLE").map(|i| file.table(i)).transpose()?;
