@@ -2,9 +2,10 @@
 //! model (other laws of darkening, sharp belts, spots, wings of another shape, slices of unequal gain, correlated noise).
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
+use std::sync::OnceLock;
 
 use sifu::nav::limb::Image;
-use sifu::nav::{Aspect, Correction};
+use sifu::nav::{Aspect, Correction, Kernels, Observer};
 
 pub type Vector = [f64; 3];
 
@@ -102,6 +103,17 @@ fn unit(a: Vector) -> Vector {
     a.map(|v| v / n)
 }
 
+/// An aspect for the fields that do not matter here.
+fn any_aspect() -> &'static Aspect {
+    static ASPECT: OnceLock<Aspect> = OnceLock::new();
+    ASPECT.get_or_init(|| {
+        let kernels = Kernels::with_built_in::<std::path::PathBuf>(&[]).expect("built in");
+        let (jupiter, barycentre, earth) = (599, 5, Observer::Body(399));
+        Aspect::centred(&kernels, jupiter, barycentre, &earth, 7e8, Correction::CN)
+            .expect("the built-in kernels have Jupiter")
+    })
+}
+
 /// A body on the sky; axes x east, y north, z towards the observer.
 #[derive(Clone, Debug)]
 pub struct Face {
@@ -151,21 +163,12 @@ impl Face {
         let position = back.map(|v| -v * distance);
         let aspect = Aspect {
             target: 0,
-            et: 0.0,
-            correction: Correction::CN,
-            light_time: 0.0,
             position,
             to_body,
             observer: fixed(position.map(|v| -v)),
             sun: fixed(j2000(sun.map(|v| v * distance))),
             radii: [radii[0], radii[0], radii[1]],
-            spin: 1.0,
-            west: true,
-            noon: 0.0,
-            observer_velocity: [0.0; 3],
-            target_velocity: [0.0; 3],
-            turning: [[[0.0; 3]; 3]; 2],
-            pole: z,
+            ..any_aspect().clone()
         };
         Self {
             pole,
