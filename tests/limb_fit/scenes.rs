@@ -374,10 +374,10 @@ pub fn observe(face: &Face, look: &Look, s: &Setting, r: &mut Random) -> Image {
             let within = |k: usize| (k as f64 + 0.5) / split as f64 - 0.5;
             let [x, y] = place(i + within(k % split), j + within(k / split));
             let mut b = paint(face, look, x, y);
-            if let Some((ring, before)) = rings(face, x, y).filter(|_| ringed) {
-                if before || b == 0.0 {
-                    b = b * 0.3 + ring;
-                }
+            if let Some((ring, before)) = rings(face, x, y).filter(|_| ringed)
+                && (before || b == 0.0)
+            {
+                b = b * 0.3 + ring;
             }
             *value += b / (split * split) as f64;
         }
