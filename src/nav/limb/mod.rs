@@ -19,7 +19,12 @@
 //! The covariance is the curvature of that probability: what noise and what structure may do. Errors of the spaxels are
 //! raised to the scatter of the residuals, by a factor on the sky and by a share (0.6 % at least) of the brightness on the disc,
 //! and the covariance is widened by the correlation of neighbouring residuals. Between images noise averages out; structure,
-//! altitude and optics are taken as the same in all. `tests/limb_fit.rs` has the measured agreement.
+//! altitude and optics are taken as the same in all.
+//!
+//! Over 220 scenes of Jupiter, Saturn, Uranus, Neptune and Titan with offsets up to 1 arcsec, made with what is not in the model
+//! (`tests/limb_fit`), 70 % of the offsets lie within 1 sigma and 94.5 % within 2; the best constrained component is
+//! right to 0.018 arcsec rms (Jupiter and Saturn, whose limb crosses the field, 0.027; the others 0.005 to 0.007), both components of
+//! whole discs to 0.0065. Errors of Neptune's are a little small (58 % within 1 sigma).
 //!
 //! # Limits
 //! A limb that is not in the field constrains nothing, and the fit says so ([`Refusal`]). A short arc constrains the offset across it
