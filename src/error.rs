@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, by fault.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The user's input cannot be used as asked (wrong exposure type, nothing found, missing keyword).
     #[error("{}{message}", at(.path))]

@@ -41,6 +41,7 @@ fn exposure(wavelength: &[f64], ny: usize, nx: usize) -> Cal {
         var_rnoise: vec![1.0; n],
         var_flat: None,
         wcs: None,
+        spectral_region: None,
         map: OnceLock::from(std::sync::Arc::new(map)),
         extra: Vec::new(),
     }

@@ -140,6 +140,7 @@ fn exposure() -> Cal {
         var_rnoise: vec![0.0; NY * NX],
         var_flat: None,
         wcs: None,
+        spectral_region: None,
         map: OnceLock::from(Arc::new(map)),
         extra: Vec::new(),
     }

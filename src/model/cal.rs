@@ -34,6 +34,8 @@ pub struct Cal {
     pub var_flat: Option<Vec<f32>>,
     /// The gwcs object as the product's tree holds it (`meta.wcs`), from assign_wcs on.
     pub wcs: Option<Arc<Node>>,
+    /// Least and greatest wavelength in micron (`meta.wcsinfo.spectral_region`), from assign_wcs on.
+    pub spectral_region: Option<[f64; 2]>,
     /// Coordinates of the pixels by this WCS, once somebody has asked for them.
     pub map: OnceLock<Arc<DetectorMap>>,
     /// Further HDUs that belong to the product (images and tables steps add), in order.
@@ -63,6 +65,7 @@ impl Cal {
             var_rnoise: rate.var_rnoise,
             var_flat: None,
             wcs: None,
+            spectral_region: None,
             map: OnceLock::new(),
             extra: rate.extra,
         })
@@ -127,6 +130,16 @@ pub struct DetectorMap {
     pub ra: Vec<f64>,
     /// Declination in degrees, likewise.
     pub dec: Vec<f64>,
+}
+
+impl DetectorMap {
+    /// Wavelength of a pixel as the whole WCS gives it, in micron: NaN where the pixel has no position.
+    pub fn world_lambda(&self, pixel: usize) -> f64 {
+        match self.ra[pixel].is_nan() {
+            true => f64::NAN,
+            false => self.lambda[pixel],
+        }
+    }
 }
 
 /// An exposure with the other members of its level-2 association.

@@ -112,11 +112,21 @@ impl Meta {
             "ramp",
             "rate",
             "rateints",
+            "bsub",
+            "bsubints",
+            "mbsub",
             "cal",
+            "calints",
             "crf",
+            "crfints",
             "s3d",
             "x1d",
+            "x1dints",
+            "c1d",
+            "dark",
             "dark_current",
+            "median",
+            "phot",
             "rampfit",
         ]
         .into_iter()
@@ -184,6 +194,7 @@ mod tests {
             ("jw01_mirifulong_uncal.fits", "jw01_mirifulong"),
             ("jw01_mirifulong_dq_init.fits.gz", "jw01_mirifulong"),
             ("a/b/jw01_mirifulong_dark_current.fits", "jw01_mirifulong"),
+            ("jw01_mirifulong_bsub.fits", "jw01_mirifulong"),
             ("my_planet.fits", "my_planet"),
         ] {
             let meta = Meta {

@@ -6,8 +6,6 @@ use crate::model::{Cal, Cube, Meta, Ramp, Spectrum};
 use crate::pipeline::provenance::Place;
 use crate::steps::step::{Model, Optional};
 use crate::store::{cal, cube, products, products::product_path, spectrum};
-use crate::wcs::footprint::Footprint;
-use crate::wcs::map_of;
 use crate::{Error, Result};
 
 /// Stamps a product's headers, given calwebb's model name, its path and the place of its pixels; gives its ASDF extension.
@@ -47,14 +45,10 @@ pub fn write_optional(mut opt: Optional, path: &Path, stamper: &Stamper) -> Resu
 /// [`Error::Io`].
 pub fn write_cal(image: &Cal, path: &Path, stamper: &Stamper) -> Result<()> {
     let mut meta = image.meta.clone();
-    let mut place = Place {
+    let place = Place {
         gwcs: image.wcs.as_deref(),
-        spectral_region: None,
+        spectral_region: image.spectral_region,
     };
-    if place.gwcs.is_some() {
-        let map = map_of(image)?;
-        place.spectral_region = Footprint::of(&map.ra, &map.dec, &map.lambda).map(|f| f.lambda);
-    }
     let asdf = stamper(&mut meta, "IFUImageModel", path, place)?;
     cal::write_cal(path, image, &meta, &asdf)
 }

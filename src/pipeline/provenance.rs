@@ -31,7 +31,7 @@ pub struct Place<'a> {
     /// The gwcs object (`meta.wcs`).
     pub gwcs: Option<&'a Node>,
     /// Least and greatest wavelength of an exposure in micron (`meta.wcsinfo.spectral_region`).
-    pub spectral_region: Option<(f64, f64)>,
+    pub spectral_region: Option<[f64; 2]>,
 }
 
 /// Sets the product's own cards (`DATE`, `FILENAME`, `DATAMODL`, `CAL_VER`, `CRDS_CTX` and so on) and
@@ -103,8 +103,8 @@ pub fn stamp(meta: &mut Meta, path: &Path, stamp: &Stamp) -> Result<Vec<u8>> {
     if let Some(gwcs) = stamp.place.gwcs {
         tree.set("meta.wcs", gwcs.clone());
     }
-    if let Some((least, greatest)) = stamp.place.spectral_region {
-        let region = Node::from(vec![Node::from(least), Node::from(greatest)]);
+    if let Some(ends) = stamp.place.spectral_region {
+        let region = Node::from(ends.map(Node::from).to_vec());
         tree.set("meta.wcsinfo.spectral_region", region);
     }
     tree.set("meta.sifu", sifu);

@@ -8,7 +8,7 @@ use tracing::{debug, info};
 
 use super::settings::{Settings, StepSettings};
 use crate::exec::Exec;
-use crate::model::{Cal, Cube, Cubes, Exposures, Meta, keywords};
+use crate::model::{Cal, Cube, Cubes, Exposures, Meta, Observation, keywords};
 use crate::steps::step::{AnyStep, Loaded, Model, RefPaths, Status, Target};
 use crate::store::references::References;
 use crate::{Error, Result};
@@ -174,19 +174,105 @@ impl<'a> Runner<'a> {
             }
             Status::Skipped(why) | Status::Failed(why) => info!("{}: skipped, {why}", info.name),
         }
-        match self.reports.iter_mut().find(|r| r.name == info.name) {
+        self.report(info.name, status, seconds);
+        Ok(model)
+    }
+
+    /// Runs one step on models that differ in their values only, as [`Self::step`] would on each.
+    ///
+    /// # Errors
+    /// Where none can be run, or the user stopped the run; the inner error is that of one model.
+    pub fn alike(&mut self, prepared: &Prepared, models: Vec<Model>) -> Result<Vec<Result<Model>>> {
+        let each = prepared.step.takes_one_cube()
+            || prepared.step.takes_one() && models.iter().any(|m| matches!(m, Model::Exposures(_)));
+        if models.len() < 2 || prepared.settings.skip || prepared.absent().is_some() || each {
+            return Ok(models.into_iter().map(|m| self.step(prepared, m)).collect());
+        }
+        self.exec.check()?;
+        let start = Instant::now();
+        let info = prepared.step.info();
+        // a step on one image leaves the other members of its association alone
+        let (mut inputs, mut rests) = (Vec::new(), Vec::new());
+        for model in models {
+            match model {
+                Model::Observation(o) if prepared.step.takes_one() => {
+                    inputs.push(o.science.into());
+                    rests.push(Some((o.background, o.selfcal)));
+                }
+                other => {
+                    inputs.push(other);
+                    rests.push(None);
+                }
+            }
+        }
+        let (exec, given) = (self.exec, &prepared.settings.params);
+        let mut refs = || self.refs(prepared);
+        let done = prepared.step.run_alike(inputs, given, &mut refs, exec)?;
+        let mut out = Vec::with_capacity(done.len());
+        for (result, rest) in done.into_iter().zip(rests) {
+            let whole = |model: Model| -> Result<Model> {
+                match rest {
+                    None => Ok(model),
+                    Some((background, selfcal)) => Ok(Observation {
+                        science: model.try_into()?,
+                        background,
+                        selfcal,
+                    }
+                    .into()),
+                }
+            };
+            out.push(result.and_then(|(model, status)| {
+                let mut model = whole(model)?;
+                for meta in model.metas_mut() {
+                    record(meta, prepared, &status);
+                }
+                Ok(model)
+            }));
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        info!(
+            "{}: {} at once done in {seconds:.3} s",
+            info.name,
+            out.len()
+        );
+        self.report(info.name, Status::Complete, seconds);
+        Ok(out)
+    }
+
+    fn report(&mut self, name: &'static str, status: Status, seconds: f64) {
+        match self.reports.iter_mut().find(|r| r.name == name) {
             Some(report) => report.seconds += seconds,
             None => self.reports.push(StepReport {
-                name: info.name,
+                name,
                 status,
                 seconds,
             }),
         }
-        Ok(model)
+    }
+
+    /// A step's references: kept ones, those loaded ahead, or loaded now.
+    fn refs(&mut self, prepared: &Prepared) -> Result<Loaded> {
+        let name = prepared.step.info().name;
+        if let Some(l) = self.loaded.get(name) {
+            return Ok(Loaded::clone(l));
+        }
+        // steps that turned out not to apply left theirs in the channel
+        let fed = self
+            .ahead
+            .and_then(|a| a.iter().find(|(step, _)| *step == name));
+        let l = match fed {
+            Some((_, l)) => l?,
+            None => prepared
+                .step
+                .load(&prepared.paths, self.target, &prepared.settings.params)?,
+        };
+        if self.keep {
+            self.loaded.insert(name, Loaded::clone(&l));
+        }
+        Ok(l)
     }
 
     fn outcome(&mut self, prepared: &Prepared, model: Model) -> Result<(Model, Status)> {
-        let info = prepared.step.info();
         if prepared.settings.skip {
             let why = match prepared.settings.sources.get("skip") {
                 Some(source) => format!("turned off ({source})"),
@@ -212,24 +298,10 @@ impl<'a> Runner<'a> {
             }
             other => other,
         };
-        let (target, loaded, keep) = (self.target, &mut self.loaded, self.keep);
-        let ahead = self.ahead;
-        let mut refs = || -> Result<Loaded> {
-            if let Some(l) = loaded.get(info.name) {
-                return Ok(Loaded::clone(l));
-            }
-            // steps that turned out not to apply left theirs in the channel
-            let fed = ahead.and_then(|a| a.iter().find(|(name, _)| *name == info.name));
-            let l = match fed {
-                Some((_, l)) => l?,
-                None => prepared.step.load(&prepared.paths, target, given)?,
-            };
-            if keep {
-                loaded.insert(info.name, Loaded::clone(&l));
-            }
-            Ok(l)
-        };
-        prepared.step.run(model, given, &mut refs, self.exec)
+        let exec = self.exec;
+        prepared
+            .step
+            .run(model, given, &mut || self.refs(prepared), exec)
     }
 
     /// A step on single exposures is applied to each of a set.

@@ -52,6 +52,10 @@ pub fn read_cal(path: &Path) -> Result<Cal> {
         ))
     };
     let need = |name: &str| -> Result<usize> { find(name)?.map_or_else(|| file.need(name), Ok) };
+    let tree = tree_of(&file, path)?;
+    let spectral_region = tree.as_ref().and_then(spectral_region);
+    let wcs = tree.as_ref().and_then(wcs_of);
+    drop(tree);
     let mut extra = Vec::new();
     for (i, info) in file.hdus().iter().enumerate().skip(1) {
         if !OWN.contains(&info.name().as_str()) {
@@ -67,7 +71,8 @@ pub fn read_cal(path: &Path) -> Result<Cal> {
         var_poisson: file.all(need("VAR_POISSON")?)?,
         var_rnoise: file.all(need("VAR_RNOISE")?)?,
         var_flat: find("VAR_FLAT")?.map(|i| file.all(i)).transpose()?,
-        wcs: wcs_node(&file, path)?.map(Arc::new),
+        wcs: wcs.map(Arc::new),
+        spectral_region,
         map: OnceLock::new(),
         extra,
         meta,
@@ -79,6 +84,22 @@ pub fn read_cal(path: &Path) -> Result<Cal> {
 /// # Errors
 /// [`Error::Format`] where the extension is damaged.
 pub fn wcs_node(file: &FitsFile, path: &Path) -> Result<Option<Node>> {
+    Ok(tree_of(file, path)?.as_ref().and_then(wcs_of))
+}
+
+fn wcs_of(tree: &Node) -> Option<Node> {
+    let wcs = tree.get("meta.wcs").filter(|n| !n.is_null());
+    wcs.and_then(|n| tree.dereference(n)).cloned()
+}
+
+fn spectral_region(tree: &Node) -> Option<[f64; 2]> {
+    let ends = tree.get("meta.wcsinfo.spectral_region")?.as_sequence()?;
+    let ends: Option<Vec<f64>> = ends.iter().map(Node::as_f64).collect();
+    ends?.try_into().ok()
+}
+
+/// The tree of a product's ASDF extension, if there is one.
+fn tree_of(file: &FitsFile, path: &Path) -> Result<Option<Node>> {
     let Some(i) = file.find("ASDF") else {
         return Ok(None);
     };
@@ -88,9 +109,9 @@ pub fn wcs_node(file: &FitsFile, path: &Path) -> Result<Option<Node>> {
     let bytes = table
         .bytes("ASDF_METADATA", 0)
         .ok_or_else(|| Error::format(path, "its ASDF extension has no column ASDF_METADATA"))?;
-    let tree = AsdfFile::from_bytes(bytes.to_vec(), path)?.into_tree();
-    let wcs = tree.get("meta.wcs").filter(|n| !n.is_null());
-    Ok(wcs.and_then(|n| tree.dereference(n)).cloned())
+    Ok(Some(
+        AsdfFile::from_bytes(bytes.to_vec(), path)?.into_tree(),
+    ))
 }
 
 /// The `SCI` header of a product with the unit of its values.

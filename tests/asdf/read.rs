@@ -2,7 +2,7 @@
 
 use md5::{Digest, Md5};
 use sifu::Error;
-use sifu::formats::asdf::{AsdfFile, Node, StepPars, to_bytes};
+use sifu::formats::asdf::{AsdfFile, NdArray, Node, StepPars, Storage, to_bytes};
 
 use super::lines::{all_lines, hex};
 use super::{golden, read, shared};
@@ -127,6 +127,15 @@ fn arrays_are_asked_for_by_type() {
         ["a", "bc", "slice"]
     );
     assert!(array("rows").field("beta").is_none());
+    // a member of the first axis shares the elements, also of a field with strides of its own
+    let planes = NdArray::new(&[3, 2], &[1_i32, 2, 3, 4, 5, 6], Storage::Internal).unwrap();
+    assert_eq!(planes.member(1).unwrap().to_vec::<i32>().unwrap(), [3, 4]);
+    assert!(planes.member(3).is_none());
+    let alpha = array("rows").field("alpha").unwrap();
+    let all = alpha.to_vec::<f64>().unwrap();
+    for (i, part) in all.chunks(all.len() / alpha.shape()[0]).enumerate() {
+        assert_eq!(alpha.member(i).unwrap().to_vec::<f64>().unwrap(), part);
+    }
     // What would lose its meaning is refused.
     for error in [
         array("uint64").to_vec::<i64>().unwrap_err(),

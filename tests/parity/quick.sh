@@ -16,7 +16,7 @@ export CRDS_PATH="$work/sim/crds" CRDS_CONTEXT="${context#./}" OMP_NUM_THREADS=1
 unset CRDS_SERVER_URL
 # numpy's powers of float32 round otherwise with AVX-512; the last bit can decide which values a spectrum's
 # sigma clipping takes (see sifu describe photom)
-export NPY_DISABLE_CPU_FEATURES="AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
+export NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
 save=()
 for step in group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current \
     refpix charge_migration jump; do

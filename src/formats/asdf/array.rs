@@ -339,6 +339,30 @@ impl NdArray {
         })
     }
 
+    /// One member of the first axis, as an array of its own that shares the elements. `None` if there is no such member
+    /// or the elements are not binary.
+    pub fn member(&self, i: usize) -> Option<NdArray> {
+        if !matches!(self.source, Source::Block(_) | Source::Memory(..)) {
+            return None;
+        }
+        let (n, rest) = self.shape.split_first()?;
+        if i >= *n {
+            return None;
+        }
+        let stride = match &self.strides {
+            Some(strides) => *strides.first()?,
+            None => i64::try_from(count(rest)?.checked_mul(self.datatype.size()?)?).ok()?,
+        };
+        let start = i64::try_from(i).ok()?.checked_mul(stride)?;
+        let offset = i64::try_from(self.offset).ok()?.checked_add(start)?;
+        Some(NdArray {
+            shape: rest.to_vec(),
+            offset: usize::try_from(offset).ok()?,
+            strides: self.strides.as_ref().map(|s| s[1..].to_vec()),
+            ..self.clone()
+        })
+    }
+
     /// The elements in C order as their bytes.
     pub(super) fn raw_elements(&self) -> Result<impl ExactSizeIterator<Item = &[u8]>> {
         let data = match &self.source {

@@ -71,6 +71,19 @@ pub fn recipe(meta: &Meta) -> Result<Vec<&'static dyn AnyStep>> {
     find(names)
 }
 
+/// The steps for an exposure with their settings and references.
+///
+/// # Errors
+/// As [`recipe`] and [`prepare`].
+pub fn prepared(
+    meta: &Meta,
+    settings: &Settings,
+    references: &dyn References,
+) -> Result<Vec<Prepared>> {
+    let list = recipe(meta)?;
+    prepare(Some("Detector1Pipeline"), &list, meta, settings, references)
+}
+
 /// Reduces one exposure. `progress` is told each step's name before it starts.
 ///
 /// # Errors
@@ -85,14 +98,7 @@ pub fn detector1(
 ) -> Result<Report> {
     progress("reading");
     let file = RampFile::open(path)?;
-    let list = recipe(&file.meta)?;
-    let prepared = prepare(
-        Some("Detector1Pipeline"),
-        &list,
-        &file.meta,
-        settings,
-        references,
-    )?;
+    let prepared = prepared(&file.meta, settings, references)?;
     let target = Target {
         meta: file.meta.clone(),
         shape: file.shape,

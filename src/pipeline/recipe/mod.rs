@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::provenance::{Place, Stamp, stamp};
 use super::run::{Prepared, StepReport};
-use crate::model::{Meta, Rate};
+use crate::model::Meta;
 use crate::steps::step::AnyStep;
 use crate::store::products::product_path;
 use crate::store::references::References;
@@ -85,15 +85,5 @@ fn labelled(out: &Path, stem: &str, label: &str, suffix: &str) -> PathBuf {
     match label {
         "" => product_path(out, stem, suffix),
         label => product_path(out, &format!("{stem}_{label}"), suffix),
-    }
-}
-
-/// Sizes of an averaged rate, for what asks for those of ramps.
-fn image_shape(rate: &Rate) -> crate::model::Shape {
-    crate::model::Shape {
-        nints: 1,
-        ngroups: 1,
-        ny: rate.ny,
-        nx: rate.nx,
     }
 }

@@ -159,7 +159,8 @@ struct Job<'a> {
     options: &'a Options,
 }
 
-fn shape(model: &Model) -> Shape {
+/// Sizes of a model, for loading references.
+pub(crate) fn shape(model: &Model) -> Shape {
     let image = |nints, ny, nx| Shape {
         nints,
         ngroups: 1,

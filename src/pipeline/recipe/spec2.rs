@@ -1,14 +1,13 @@
 //! calwebb_spec2 for MIRI MRS: `_rate` to `_cal`, `_s3d` and `_x1d`.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Receiver;
 
 use toml::{Table, Value};
 use tracing::info;
 
-use super::{Report, Stamper, find, image_shape, labelled, record_absent, record_association};
+use super::{Report, Stamper, find, labelled, record_absent, record_association};
 use crate::exec::Exec;
-use crate::model::{Cal, Meta, Observation};
+use crate::model::{Cal, Meta, Observation, Shape, Spectra};
 use crate::pipeline::product::{write_cal, write_cube, write_model, write_spectrum};
 use crate::pipeline::run::{Ahead, Prepared, Runner, load_ahead, prepare};
 use crate::pipeline::settings::Settings;
@@ -149,6 +148,20 @@ pub fn recipe(meta: &Meta) -> Result<Vec<&'static dyn AnyStep>> {
     }
 }
 
+/// The steps for an exposure with their settings and references.
+///
+/// # Errors
+/// As [`recipe`] and [`prepare`].
+pub fn prepared(
+    meta: &Meta,
+    settings: &Settings,
+    references: &dyn References,
+) -> Result<Vec<Prepared>> {
+    let settings = settings.clone().beneath("spec2", own_settings());
+    let list = recipe(meta)?;
+    prepare(Some("Spec2Pipeline"), &list, meta, &settings, references)
+}
+
 /// Reduces one exposure. `progress` is told each step's name before it starts.
 ///
 /// # Errors
@@ -161,50 +174,146 @@ pub fn spec2(
     options: &Options,
     progress: &dyn Fn(&str),
 ) -> Result<Report> {
-    progress("reading");
+    let mut done = together(&[(job, options)], settings, references, exec, progress);
+    done.pop()
+        .unwrap_or_else(|| Err(Error::input("there is no exposure")))
+}
+
+/// Reads an exposure and the other members of its association.
+fn read(job: &Job) -> Result<Observation> {
     let rate = read_rate(&job.science)?;
-    let list = recipe(&rate.meta)?;
-    let settings = settings.clone().beneath("spec2", own_settings());
-    let prepared = prepare(
-        Some("Spec2Pipeline"),
-        &list,
-        &rate.meta,
-        &settings,
-        references,
-    )?;
-    let target = Target {
-        meta: rate.meta.clone(),
-        shape: image_shape(&rate),
-        out: Some(options.out.clone()),
-    };
     let members = |paths: &[PathBuf]| -> Result<Vec<Cal>> {
         paths.iter().map(|p| member(p, &rate.meta)).collect()
     };
-    let observation = Observation {
+    Ok(Observation {
         background: members(&job.background)?,
         selfcal: members(&job.selfcal)?,
         science: Cal::from_rate(rate)?,
-    };
-    let run = Run {
-        job,
-        prepared: &prepared,
-        target: &target,
-        references,
-        options,
-        exec,
-    };
-    let mut report = Report::default();
-    let ahead = |send: &dyn Fn(Ahead) -> bool| load_ahead(&prepared, &target, send);
-    exec.feed(1, ahead, |ahead| {
-        run.steps(observation, ahead, &mut report, progress)
-    })?;
-    info!(
-        "{}: {} products written",
-        job.science.display(),
-        report.products.len()
-    );
-    Ok(report)
+    })
 }
+
+/// Reduces an exposure in several versions, which differ in their values only (of fewer groups, say): what does not depend
+/// on these, the WCS above all, is done once. All take the settings and references of the first. Each result is what
+/// [`spec2`] gives.
+pub fn together(
+    jobs: &[(&Job, &Options)],
+    settings: &Settings,
+    references: &dyn References,
+    exec: &Exec,
+    progress: &dyn Fn(&str),
+) -> Vec<Result<Report>> {
+    progress("reading");
+    let sets: Vec<Result<Observation>> = jobs.iter().map(|(job, _)| read(job)).collect();
+    let Some(first) = sets.iter().find_map(|s| s.as_ref().ok()) else {
+        return sets
+            .into_iter()
+            .map(|s| s.map(|_| Report::default()))
+            .collect();
+    };
+    let target = Target {
+        meta: first.science.meta.clone(),
+        shape: Shape {
+            nints: 1,
+            ngroups: 1,
+            ny: first.science.ny,
+            nx: first.science.nx,
+        },
+        out: jobs.first().map(|(_, options)| options.out.clone()),
+    };
+    let prepared = match prepared(&target.meta, settings, references) {
+        Ok(prepared) => prepared,
+        Err(e) => return jobs.iter().map(|_| Err(e.clone())).collect(),
+    };
+    let lives = jobs.iter().zip(sets).map(|((job, options), set)| {
+        Ok(Live {
+            run: Run {
+                job,
+                prepared: &prepared,
+                references,
+                options,
+            },
+            report: Report::default(),
+            model: set?.into(),
+        })
+    });
+    let mut lives: Vec<Result<Live>> = lives.collect();
+    let ahead = |send: &dyn Fn(Ahead) -> bool| load_ahead(&prepared, &target, send);
+    let steps = exec.feed(1, ahead, |ahead| {
+        let mut runner = Runner::new(exec, &target, false).ahead(ahead);
+        steps(&mut lives, &prepared, &mut runner, progress);
+        runner.reports
+    });
+    let finish = |mut live: Live| {
+        live.report.steps = steps.clone();
+        let (path, n) = (live.run.job.science.display(), live.report.products.len());
+        info!("{path}: {n} products written");
+        live.report
+    };
+    lives.into_iter().map(|live| live.map(finish)).collect()
+}
+
+/// One version of an exposure on its way through the steps.
+struct Live<'a> {
+    run: Run<'a>,
+    report: Report,
+    model: Model,
+}
+
+/// Runs every step on all that have not failed.
+fn steps(
+    lives: &mut [Result<Live>],
+    prepared: &[Prepared],
+    runner: &mut Runner,
+    progress: &dyn Fn(&str),
+) {
+    for (i, p) in prepared.iter().enumerate() {
+        let name = p.step.info().name;
+        progress(name);
+        let mut busy = Vec::new();
+        let mut models = Vec::new();
+        for (k, slot) in lives.iter_mut().enumerate() {
+            let Ok(live) = slot else { continue };
+            // a cube that is off leaves nothing to extract from
+            if name == "extract_1d" && !matches!(live.model, Model::Cubes(_)) {
+                continue;
+            }
+            let mut model = std::mem::replace(&mut live.model, NOTHING);
+            if name == CUBES[0] {
+                match live.run.calibrated(model, i, &mut live.report) {
+                    Ok(cal) => model = cal,
+                    Err(e) => {
+                        *slot = Err(e);
+                        continue;
+                    }
+                }
+            }
+            busy.push(k);
+            models.push(model);
+        }
+        let done = match runner.alike(p, models) {
+            Ok(done) => done,
+            Err(e) => busy.iter().map(|_| Err(e.clone())).collect(),
+        };
+        for (k, done) in busy.into_iter().zip(done) {
+            let saved = |live: &mut Live, model: Model| -> Result<()> {
+                live.model = match model {
+                    // the members have done their service
+                    Model::Observation(o) if name == "bkg_subtract" => o.science.into(),
+                    other => other,
+                };
+                live.run.save(&live.model, p, i + 1, &mut live.report)
+            };
+            if let Ok(live) = &mut lives[k]
+                && let Err(e) = done.and_then(|model| saved(live, model))
+            {
+                lives[k] = Err(e);
+            }
+        }
+    }
+}
+
+/// In the place of a model that a step is working on.
+const NOTHING: Model = Model::Spectra(Spectra(Vec::new()));
 
 /// Reads another member, which must be of the same detector and band.
 fn member(path: &Path, science: &Meta) -> Result<Cal> {
@@ -230,10 +339,8 @@ fn member(path: &Path, science: &Meta) -> Result<Cal> {
 struct Run<'a> {
     job: &'a Job,
     prepared: &'a [Prepared],
-    target: &'a Target,
     references: &'a dyn References,
     options: &'a Options,
-    exec: &'a Exec,
 }
 
 impl Run<'_> {
@@ -243,38 +350,6 @@ impl Run<'_> {
             references: self.references,
             steps: &self.prepared[..upto],
         }
-    }
-
-    fn steps(
-        &self,
-        observation: Observation,
-        ahead: Option<&Receiver<Ahead>>,
-        report: &mut Report,
-        progress: &dyn Fn(&str),
-    ) -> Result<()> {
-        let mut runner = Runner::new(self.exec, self.target, false).ahead(ahead);
-        let mut model = Model::from(observation);
-        for (i, p) in self.prepared.iter().enumerate() {
-            let name = p.step.info().name;
-            progress(name);
-            if name == CUBES[0] {
-                model = self.calibrated(model, i, report)?;
-            }
-            // a cube that is off leaves nothing to extract from
-            if name == "extract_1d" && !matches!(model, Model::Cubes(_)) {
-                break;
-            }
-            model = runner.step(p, model)?;
-            if name == "bkg_subtract"
-                && let Model::Observation(o) = model
-            {
-                // the members have done their service
-                model = o.science.into();
-            }
-            self.save(&model, p, i + 1, report)?;
-        }
-        report.steps = runner.reports;
-        Ok(())
     }
 
     /// Writes the calibrated image.

@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::{Report, Stamper, find, labelled, record_association};
 use crate::exec::Exec;
-use crate::model::{Exposures, Meta, Shape};
+use crate::model::{Exposures, Meta, Shape, Spectra};
 use crate::pipeline::product::{write_cal, write_cube, write_spectrum};
 use crate::pipeline::run::{Prepared, Runner, prepare};
 use crate::pipeline::settings::Settings;
@@ -102,6 +102,28 @@ pub fn recipe(meta: &Meta) -> Result<Vec<&'static dyn AnyStep>> {
     }
 }
 
+/// The steps for exposures of this kind with their settings and references; whether there are spectra of a background.
+///
+/// # Errors
+/// As [`recipe`] and [`prepare`].
+pub fn prepared(
+    meta: &Meta,
+    background: bool,
+    settings: &Settings,
+    references: &dyn References,
+) -> Result<Vec<Prepared>> {
+    let mut list = recipe(meta)?;
+    let moving = meta
+        .str("TARGTYPE")
+        .is_some_and(|t| t.eq_ignore_ascii_case("moving"));
+    list.retain(|s| match s.info().name {
+        "assign_mtwcs" => moving,
+        "master_background" => background,
+        _ => true,
+    });
+    prepare(Some("Spec3Pipeline"), &list, meta, settings, references)
+}
+
 /// Reads the members and checks that they belong together.
 fn read(job: &Job) -> Result<Exposures> {
     let mut science = Vec::with_capacity(job.science.len());
@@ -156,61 +178,132 @@ pub fn spec3(
     options: &Options,
     progress: &dyn Fn(&str),
 ) -> Result<Report> {
+    let mut done = together(&[(job, options)], settings, references, exec, progress);
+    done.pop()
+        .unwrap_or_else(|| Err(Error::input("there are no exposures to combine")))
+}
+
+/// One association on its way through the steps.
+struct Live<'a> {
+    run: Run<'a>,
+    report: Report,
+    model: Model,
+}
+
+/// Combines each of several associations of the same exposures, which differ in their values only (reduced from fewer
+/// groups, say): what does not depend on these, the geometry of the cubes above all, is done once. All take the settings
+/// and references of the first. Each result is what [`spec3`] gives.
+pub fn together(
+    jobs: &[(&Job, &Options)],
+    settings: &Settings,
+    references: &dyn References,
+    exec: &Exec,
+    progress: &dyn Fn(&str),
+) -> Vec<Result<Report>> {
     progress("reading");
-    let exposures = read(job)?;
-    let Some(first) = exposures.science.first() else {
-        return Err(Error::input("there are no exposures to combine"));
+    let mut sets: Vec<Result<Exposures>> = jobs
+        .iter()
+        .map(|(job, _)| {
+            let set = read(job)?;
+            match set.science.is_empty() {
+                true => Err(Error::input("there are no exposures to combine")),
+                false => Ok(set),
+            }
+        })
+        .collect();
+    let Some(first) = sets.iter().find_map(|s| s.as_ref().ok()) else {
+        return sets
+            .into_iter()
+            .map(|s| s.map(|_| Report::default()))
+            .collect();
     };
-    let meta = first.meta.clone();
-    let shape = Shape {
-        nints: 1,
-        ngroups: 1,
-        ny: first.ny,
-        nx: first.nx,
+    let (meta, ny, nx) = {
+        let cal = &first.science[0];
+        (cal.meta.clone(), cal.ny, cal.nx)
     };
-    let mut list = recipe(&meta)?;
-    let moving = |m: &Meta| {
-        m.str("TARGTYPE")
-            .is_some_and(|t| t.eq_ignore_ascii_case("moving"))
+    let background = !first.background.is_empty();
+    let prepared = match prepared(&meta, background, settings, references) {
+        Ok(prepared) => prepared,
+        Err(e) => return jobs.iter().map(|_| Err(e.clone())).collect(),
     };
-    list.retain(|s| match s.info().name {
-        "assign_mtwcs" => moving(&meta),
-        "master_background" => !exposures.background.is_empty(),
-        _ => true,
-    });
-    let prepared = prepare(Some("Spec3Pipeline"), &list, &meta, settings, references)?;
     let target = Target {
         meta,
-        shape,
-        out: Some(options.out.clone()),
-    };
-    let run = Run {
-        job,
-        prepared: &prepared,
-        references,
-        options,
+        shape: Shape {
+            nints: 1,
+            ngroups: 1,
+            ny,
+            nx,
+        },
+        out: jobs.first().map(|(_, options)| options.out.clone()),
     };
     let mut runner = Runner::new(exec, &target, false);
-    let mut report = Report::default();
-    let mut model = Model::from(exposures);
+    let mut lives: Vec<Result<Live>> = jobs
+        .iter()
+        .zip(sets.drain(..))
+        .map(|((job, options), set)| {
+            Ok(Live {
+                run: Run {
+                    job,
+                    prepared: &prepared,
+                    references,
+                    options,
+                },
+                report: Report::default(),
+                model: set?.into(),
+            })
+        })
+        .collect();
     for (i, p) in prepared.iter().enumerate() {
         let name = p.step.info().name;
         progress(name);
         // a cube that is off leaves nothing to extract from
-        if matches!(name, "extract_1d") && !matches!(model, Model::Cubes(_))
-            || name == "spectral_leak" && !matches!(model, Model::Spectra(_))
-        {
-            break;
+        let idle = |model: &Model| {
+            name == "extract_1d" && !matches!(model, Model::Cubes(_))
+                || name == "spectral_leak" && !matches!(model, Model::Spectra(_))
+        };
+        let mut busy = Vec::new();
+        let mut models = Vec::new();
+        for (k, live) in lives.iter_mut().enumerate() {
+            if let Ok(live) = live
+                && !idle(&live.model)
+            {
+                busy.push(k);
+                models.push(std::mem::replace(&mut live.model, NOTHING));
+            }
         }
-        model = runner.step(p, model)?;
-        run.save(&model, p, i + 1, &mut report)?;
+        let done = match runner.alike(p, models) {
+            Ok(done) => done,
+            Err(e) => busy.iter().map(|_| Err(e.clone())).collect(),
+        };
+        for (k, done) in busy.into_iter().zip(done) {
+            let saved = |live: &mut Live, model: Model| -> Result<()> {
+                live.model = model;
+                live.run.save(&live.model, p, i + 1, &mut live.report)
+            };
+            if let Ok(live) = &mut lives[k]
+                && let Err(e) = done.and_then(|model| saved(live, model))
+            {
+                lives[k] = Err(e);
+            }
+        }
     }
     progress("writing");
-    run.spectra(&model, &mut report)?;
-    report.steps = runner.reports;
-    info!("{}: {} products written", job.stem, report.products.len());
-    Ok(report)
+    let steps = runner.reports;
+    let finish = |mut live: Live| -> Result<Report> {
+        live.run.spectra(&live.model, &mut live.report)?;
+        live.report.steps = steps.clone();
+        let (stem, n) = (&live.run.job.stem, live.report.products.len());
+        info!("{stem}: {n} products written");
+        Ok(live.report)
+    };
+    lives
+        .into_iter()
+        .map(|live| live.and_then(finish))
+        .collect()
 }
+
+/// In the place of a model that a step is working on.
+const NOTHING: Model = Model::Spectra(Spectra(Vec::new()));
 
 /// One association's reduction.
 struct Run<'a> {

@@ -35,11 +35,15 @@
 //! ## References
 //! jwst 3.0.0 `assign_wcs` (`miri.ifu`). Patapis et al. 2024, A&A 682, A53; Argyriou et al. 2023, A&A 675, A111.
 
+use std::sync::{Arc, OnceLock};
+
 use crate::exec::Exec;
-use crate::formats::asdf::AsdfFile;
-use crate::model::{Cal, Meta};
+use crate::formats::asdf::{AsdfFile, Node};
+use crate::model::{Cal, DetectorMap, Meta};
 use crate::steps::step::{Info, RefPaths, Reference, Step, Target};
 use crate::wcs::footprint::Footprint;
+use crate::wcs::mrs::MrsReferences;
+use crate::wcs::pointing::Pointing;
 use crate::wcs::{Mrs, map_of};
 use crate::{Error, Result};
 
@@ -70,21 +74,21 @@ crate::params! {
 /// The step.
 pub struct AssignWcs;
 
-/// The reference files, opened, and the setting of the exposure for which they were chosen.
+/// What the reference files say, and the setting of the exposure for which they were chosen.
 #[derive(Debug)]
 pub struct AssignWcsRefs {
-    /// distortion, specwcs, regions, wavelengthrange.
-    files: [AsdfFile; 4],
+    references: MrsReferences,
     setting: Setting,
 }
 
-/// What the reference files depend on: detector, band.
-type Setting = [String; 2];
+/// What the reference files depend on: detector, band, channels.
+type Setting = [String; 3];
 
 fn setting(meta: &Meta) -> Result<Setting> {
     Ok([
         meta.need_str("DETECTOR")?.into(),
         meta.need_str("BAND")?.into(),
+        meta.need_str("CHANNEL")?.into(),
     ])
 }
 
@@ -168,34 +172,87 @@ impl Step for AssignWcs {
             fits(&file, kind, &setting)?;
             Ok(file)
         };
+        let [_, band, channels] = &setting;
+        let references = MrsReferences::read(
+            &open("distortion")?,
+            &open("specwcs")?,
+            &open("regions")?,
+            &open("wavelengthrange")?,
+            channels,
+            band,
+        )
+        .map_err(|e| e.with_path(&target.meta.source))?;
         Ok(AssignWcsRefs {
-            files: [
-                open("distortion")?,
-                open("specwcs")?,
-                open("regions")?,
-                open("wavelengthrange")?,
-            ],
+            references,
             setting,
         })
     }
 
     fn run(mut input: Cal, refs: &Self::Refs, _: &Self::Params, _: &Exec) -> Result<Cal> {
-        let own = setting(&input.meta)?;
-        if own != refs.setting {
-            return Err(Error::input_file(
-                &input.meta.source,
-                format!(
-                    "the exposure is of {}, the reference files are those of {}; give exposures of one detector and band",
-                    own.join(", "),
-                    refs.setting.join(", ")
-                ),
-            ));
-        }
-        let [distortion, specwcs, regions, wavelengthrange] = &refs.files;
-        let files = [distortion, specwcs, regions, wavelengthrange];
-        let mrs = Mrs::of_exposure(&input.meta, (input.ny, input.nx), files)?;
+        check(&input, refs)?;
+        let located = Located::of(&mut input, refs)?;
+        located.stamp(&mut input);
+        Ok(input)
+    }
+
+    fn run_alike(
+        inputs: Vec<Cal>,
+        refs: &Self::Refs,
+        _: &Self::Params,
+        _: &Exec,
+    ) -> Vec<Result<Cal>> {
+        let mut known: Option<Located> = None;
+        let mut one = |mut input: Cal| -> Result<Cal> {
+            check(&input, refs)?;
+            let located = match known.take().filter(|l| l.fits(&input)) {
+                Some(located) => {
+                    located.place(&mut input);
+                    located
+                }
+                None => Located::of(&mut input, refs)?,
+            };
+            located.stamp(&mut input);
+            known = Some(located);
+            Ok(input)
+        };
+        inputs.into_iter().map(&mut one).collect()
+    }
+}
+
+/// Refuses an exposure of another detector, band or channels than those of the references.
+fn check(input: &Cal, refs: &AssignWcsRefs) -> Result<()> {
+    let own = setting(&input.meta)?;
+    if own == refs.setting {
+        return Ok(());
+    }
+    Err(Error::input_file(
+        &input.meta.source,
+        format!(
+            "the exposure is of {}, the reference files are those of {}; give exposures of one detector and band",
+            own.join(", "),
+            refs.setting.join(", ")
+        ),
+    ))
+}
+
+/// Where an exposure's pixels are, and what that depends on besides the references.
+struct Located {
+    pointing: Pointing,
+    shape: (usize, usize),
+    wcs: Arc<Node>,
+    map: Arc<DetectorMap>,
+    footprint: Footprint,
+}
+
+impl Located {
+    /// Works it out and sets it.
+    fn of(input: &mut Cal, refs: &AssignWcsRefs) -> Result<Self> {
+        let shape = (input.ny, input.nx);
+        let mrs = Mrs::of_references(&input.meta, shape, refs.references.clone())?;
+        let pointing = *mrs.pointing();
         input.set_wcs(mrs.gwcs().to_node()?);
-        let map = map_of(&input)?;
+        drop(mrs);
+        let map = map_of(input)?;
         let footprint = Footprint::of(&map.ra, &map.dec, &map.lambda).ok_or_else(|| {
             Error::input_file(
                 &input.meta.source,
@@ -204,10 +261,33 @@ impl Step for AssignWcs {
             )
             .into_science()
         })?;
+        Ok(Self {
+            pointing,
+            shape,
+            wcs: Arc::clone(input.need_wcs()?),
+            map,
+            footprint,
+        })
+    }
+
+    /// Whether it is that of another exposure too.
+    fn fits(&self, input: &Cal) -> bool {
+        self.shape == (input.ny, input.nx)
+            && Pointing::from_meta(&input.meta).is_ok_and(|p| p == self.pointing)
+    }
+
+    fn place(&self, input: &mut Cal) {
+        input.wcs = Some(Arc::clone(&self.wcs));
+        input.map = OnceLock::from(Arc::clone(&self.map));
+    }
+
+    /// The keywords.
+    fn stamp(&self, input: &mut Cal) {
+        input.spectral_region = Some(self.footprint.lambda.into());
         let sci = &mut input.meta.sci;
         sci.set(
             "S_REGION",
-            footprint.s_region().as_str(),
+            self.footprint.s_region().as_str(),
             "Spatial footprint of the observation",
         );
         sci.set_after("S_REGION", "DISPAXIS", 2i64, "Dispersion direction");
@@ -216,12 +296,11 @@ impl Step for AssignWcs {
             None => "DISPAXIS",
         };
         sci.set_after(before, "SPECSYS", "BARYCENT", "Spectral reference frame");
-        Ok(input)
     }
 }
 
 /// Refuses a reference file that says it is of another detector or band.
-fn fits(file: &AsdfFile, kind: &str, [detector, band]: &Setting) -> Result<()> {
+fn fits(file: &AsdfFile, kind: &str, [detector, band, _]: &Setting) -> Result<()> {
     let says = |key: &str| {
         let path = format!("meta.instrument.{key}");
         file.tree().get(&path).and_then(|n| n.as_str())

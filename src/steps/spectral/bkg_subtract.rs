@@ -316,6 +316,7 @@ fn read(path: &Path) -> Result<Cal> {
         var_rnoise: Vec::new(),
         var_flat: None,
         wcs: None,
+        spectral_region: None,
         map: OnceLock::new(),
         extra: Vec::new(),
     })

@@ -80,6 +80,7 @@ pub(in crate::steps) mod tests {
             var_rnoise: vec![0.75; n],
             var_flat: None,
             wcs: None,
+            spectral_region: None,
             map: OnceLock::new(),
             extra: Vec::new(),
         }

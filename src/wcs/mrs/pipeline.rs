@@ -73,6 +73,18 @@ impl Mrs {
             band,
         )
         .map_err(|e| e.with_path(&meta.source))?;
+        Self::of_references(meta, (ny, nx), references)
+    }
+
+    /// The WCS of an exposure by its metadata and what the reference files of its channels and band say.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where a keyword is missing; as [`Mrs::new`].
+    pub fn of_references(
+        meta: &Meta,
+        (ny, nx): (usize, usize),
+        references: MrsReferences,
+    ) -> Result<Self> {
         let pointing = Pointing::from_meta(meta)?;
         Self::new(references, pointing, ny, nx).map_err(|e| e.with_path(&meta.source))
     }

@@ -186,14 +186,16 @@ impl MrsReferences {
                 format!("has {planes} planes; that of 80 % throughput is missing"),
             ));
         }
-        let labels = masks.to_vec::<i32>()?;
-        let plane = &labels[THROUGHPUT_PLANE * ny * nx..(THROUGHPUT_PLANE + 1) * ny * nx];
+        let plane = match masks.member(THROUGHPUT_PLANE) {
+            Some(plane) => plane.to_vec::<i32>()?,
+            None => masks.to_vec::<i32>()?.split_off(THROUGHPUT_PLANE * ny * nx),
+        };
         Ok(Self {
             channels,
             slices,
             ny,
             nx,
-            regions: plane.iter().map(|l| i64::from(*l)).collect(),
+            regions: plane.iter().take(ny * nx).map(|l| i64::from(*l)).collect(),
         })
     }
 }

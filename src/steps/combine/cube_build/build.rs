@@ -254,17 +254,6 @@ impl Plan {
             planes: Vec::new(),
         })
     }
-
-    /// The cube of these exposures.
-    ///
-    /// # Errors
-    /// As [`Self::geometry`] and [`Geometry::apply`].
-    pub fn make(&self, exposures: &[Cal], file: &CubePar, exec: &Exec) -> Result<Cube> {
-        let (geometry, scales) = self.geometry(exposures, file, exec)?;
-        let set: Vec<&Cal> = exposures.iter().collect();
-        let voxels = geometry.apply(&[set], exec)?.pop().unwrap_or_default();
-        self.product(exposures, geometry.grid(), &scales, voxels)
-    }
 }
 
 /// Angle in degrees that turns the sky's axes into those of the slices of a part's first exposure.

@@ -443,9 +443,6 @@ fn usable(image: &Cal, at: usize) -> bool {
     image.dq[at] & (dq::DO_NOT_USE | dq::NON_SCIENCE) == 0
         && image.sci[at].is_finite()
         && !image.err[at].is_nan()
-        && !image.var_poisson[at].is_nan()
-        && !image.var_rnoise[at].is_nan()
-        && !image.var_flat.as_ref().is_some_and(|v| v[at].is_nan())
 }
 
 /// Adds the pixels of an image to the sums of a slab.

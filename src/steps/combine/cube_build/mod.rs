@@ -77,7 +77,7 @@ pub use tangent::Tangent;
 use serde::{Deserialize, Serialize};
 
 use crate::exec::Exec;
-use crate::model::{Cube, Cubes, Exposures, dq};
+use crate::model::{Cal, Cube, Cubes, Exposures, dq};
 use crate::steps::step::{Info, RefPaths, Reference, Step, Target};
 use crate::{Error, Result};
 
@@ -300,23 +300,90 @@ impl Step for CubeBuild {
         params: &CubeBuildParams,
         exec: &Exec,
     ) -> Result<Cubes> {
-        let mut cubes = Vec::new();
-        for plan in plan(&input.science, params)? {
-            cubes.push(plan.make(&input.science, refs, exec)?);
+        let mut made = together(vec![input], refs, params, exec)?;
+        made.pop().unwrap_or(Ok(Cubes(Vec::new())))
+    }
+
+    fn run_alike(
+        inputs: Vec<Exposures>,
+        refs: &CubePar,
+        params: &CubeBuildParams,
+        exec: &Exec,
+    ) -> Vec<Result<Cubes>> {
+        if have_one_geometry(&inputs) {
+            let n = inputs.len();
+            return match together(inputs, refs, params, exec) {
+                Ok(all) => all,
+                Err(e) => (0..n).map(|_| Err(e.clone())).collect(),
+            };
         }
+        let one = |input| Self::run(input, refs, params, exec);
+        inputs.into_iter().map(one).collect()
+    }
+}
+
+/// Whether sets of exposures have the same number, sizes and WCS.
+fn have_one_geometry(sets: &[Exposures]) -> bool {
+    let Some((first, others)) = sets.split_first() else {
+        return true;
+    };
+    others.iter().all(|other| {
+        other.science.len() == first.science.len()
+            && first.science.iter().zip(&other.science).all(|(a, b)| {
+                (a.ny, a.nx) == (b.ny, b.nx)
+                    && a.wcs == b.wcs
+                    && a.meta.sci.str("S_REGION") == b.meta.sci.str("S_REGION")
+            })
+    })
+}
+
+/// Cubes of several sets of exposures that differ in their values only (of ramps cut to fewer groups, say): the geometry
+/// is that of the first set and worked out once. Each set's cubes are those that it would give alone, bit for bit.
+///
+/// # Errors
+/// As the step. The inner error is that of a set without a valid pixel.
+fn together(
+    mut sets: Vec<Exposures>,
+    file: &CubePar,
+    params: &CubeBuildParams,
+    exec: &Exec,
+) -> Result<Vec<Result<Cubes>>> {
+    for cal in sets.iter_mut().flat_map(|s| &mut s.science) {
+        // of the variances counts only where there is none: a cube's errors come from the image's errors
+        let flat = cal.var_flat.take().unwrap_or_default();
+        let (poisson, read) = (&mut cal.var_poisson, &mut cal.var_rnoise);
+        for variances in [std::mem::take(poisson), std::mem::take(read), flat] {
+            for (flags, variance) in cal.dq.iter_mut().zip(variances) {
+                if variance.is_nan() {
+                    *flags |= dq::DO_NOT_USE;
+                }
+            }
+        }
+    }
+    let Some(first) = sets.first() else {
+        return Ok(Vec::new());
+    };
+    let mut cubes: Vec<Vec<Cube>> = sets.iter().map(|_| Vec::new()).collect();
+    for plan in plan(&first.science, params)? {
+        let (geometry, scales) = plan.geometry(&first.science, file, exec)?;
+        let images: Vec<Vec<&Cal>> = sets.iter().map(|s| s.science.iter().collect()).collect();
+        let voxels = geometry.apply(&images, exec)?;
+        for ((set, cubes), voxels) in sets.iter().zip(&mut cubes).zip(voxels) {
+            cubes.push(plan.product(&set.science, geometry.grid(), &scales, voxels)?);
+        }
+    }
+    let checked = sets.iter().zip(cubes).map(|(set, cubes)| {
         let empty = |c: &Cube| c.dq.iter().all(|q| q & dq::DO_NOT_USE != 0);
         if cubes.iter().all(empty) {
             return Err(Error::science(
                 "no valid pixel reaches the cube: all are flagged, NaN, or out of its wavelengths and field",
             )
-            .with_path(&input.science[0].meta.source));
+            .with_path(&set.science[0].meta.source));
         }
         for cube in cubes.iter().filter(|c| empty(c)) {
-            tracing::warn!(
-                "cube_build: {}: no valid pixel reaches the cube",
-                cube.label
-            );
+            tracing::warn!("cube_build: {}: no valid pixel reaches the cube", cube.label);
         }
         Ok(Cubes(cubes))
-    }
+    });
+    Ok(checked.collect())
 }

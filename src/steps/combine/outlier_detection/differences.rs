@@ -82,6 +82,7 @@ mod tests {
             var_rnoise: vec![0.0; n],
             var_flat: None,
             wcs: None,
+            spectral_region: None,
             map: std::sync::OnceLock::new(),
             extra: Vec::new(),
         }

@@ -230,20 +230,21 @@ fn remaining(image: &Cal, loss: &[PowerLaw; 2], refs: &Conversion) -> Result<Vec
             refs.name
         );
     }
-    let value = |(i, wavelength): (usize, &f64)| {
+    let value = |i: usize| {
+        let wavelength = map.world_lambda(i);
         let column = refs.column + i % image.nx;
         let c = match column {
-            c if c < RIGHT.0 => left.at_wavelength(*wavelength),
-            c if c < RIGHT.1 => right.at_wavelength(*wavelength),
+            c if c < RIGHT.0 => left.at_wavelength(wavelength),
+            c if c < RIGHT.1 => right.at_wavelength(wavelength),
             _ => 1.0,
         };
-        if *wavelength == 0.0 || c == 0.0 || c.is_nan() {
+        if wavelength == 0.0 || c == 0.0 || c.is_nan() {
             1.0
         } else {
             c
         }
     };
-    Ok(map.lambda.iter().enumerate().map(value).collect())
+    Ok((0..map.lambda.len()).map(value).collect())
 }
 
 /// Divides by the remaining sensitivity.

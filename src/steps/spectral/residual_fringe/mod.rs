@@ -322,13 +322,13 @@ fn column(
         data: of_slice(&|i| image.data[i].into()),
         // no wavelength at all stays NaN also outside the slice
         wavelength: pixels()
-            .map(|(y, i)| match map.lambda[i] {
+            .map(|(y, i)| match map.world_lambda(i) {
                 l if l.is_nan() || inside(y) => l,
                 _ => 0.0,
             })
             .collect(),
         weight: of_slice(&|i| {
-            if ignored(map.lambda[i]) {
+            if ignored(map.world_lambda(i)) {
                 0.0
             } else {
                 weights[i]
