@@ -1,11 +1,45 @@
 //! The only module that starts threads: one pool, one budget, ordered results, and the user's stop.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
 use crate::{Error, Result};
+
+/// A piece of work among others that depend on each other.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Piece {
+    /// Pieces that must be done first, by index; all smaller than its own.
+    pub needs: Vec<usize>,
+    /// What it takes of the budget while it is done.
+    pub cost: u64,
+}
+
+/// What is still to be done of a graph of pieces.
+struct Queue {
+    waiting: BTreeSet<usize>,
+    done: Vec<bool>,
+    running: usize,
+    spent: u64,
+}
+
+impl Queue {
+    /// The first piece that may start now; one that costs more than the whole budget is done alone.
+    fn next(&mut self, pieces: &[Piece], budget: u64) -> Option<usize> {
+        let ready = |i: &&usize| {
+            let piece = &pieces[**i];
+            piece.needs.iter().all(|n| self.done[*n])
+                && (self.running == 0 || self.spent.saturating_add(piece.cost) <= budget)
+        };
+        let i = *self.waiting.iter().find(ready)?;
+        self.waiting.remove(&i);
+        self.running += 1;
+        self.spent += pieces[i].cost;
+        Some(i)
+    }
+}
 
 /// Runs work on a fixed number of threads. Results come in the order of the items and do not depend
 /// on the number of threads.
@@ -91,6 +125,65 @@ impl Exec {
         }
     }
 
+    /// Does pieces of work that depend on each other: each once those it needs are done, several at a time while
+    /// they stay within `budget`. Results in the order of the pieces; each piece may use this pool itself.
+    pub fn graph<T: Send>(
+        &self,
+        pieces: &[Piece],
+        budget: u64,
+        work: impl Fn(usize) -> T + Sync,
+    ) -> Vec<T> {
+        if self.threads() == 1 {
+            return (0..pieces.len()).map(work).collect();
+        }
+        let queue = Mutex::new(Queue {
+            waiting: (0..pieces.len()).collect(),
+            done: vec![false; pieces.len()],
+            running: 0,
+            spent: 0,
+        });
+        let changed = Condvar::new();
+        let results = Mutex::new(Vec::new());
+        let lock =
+            || -> MutexGuard<'_, Queue> { queue.lock().unwrap_or_else(PoisonError::into_inner) };
+        let worker = || {
+            loop {
+                let mut state = lock();
+                let i = loop {
+                    if state.waiting.is_empty() {
+                        return;
+                    }
+                    match state.next(pieces, budget) {
+                        Some(i) => break i,
+                        None => {
+                            state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                        }
+                    }
+                };
+                drop(state);
+                let result = work(i);
+                let mut all = results.lock().unwrap_or_else(PoisonError::into_inner);
+                all.push((i, result));
+                drop(all);
+                let mut state = lock();
+                state.done[i] = true;
+                state.running -= 1;
+                state.spent -= pieces[i].cost;
+                drop(state);
+                changed.notify_all();
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads() {
+                scope.spawn(worker);
+            }
+            worker();
+        });
+        let mut all = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.sort_by_key(|(i, _)| *i);
+        all.into_iter().map(|(_, result)| result).collect()
+    }
+
     /// Runs `beside` on a thread of its own while `work` runs here; with one thread, `beside` is not
     /// run and `work` is told so. What `beside` makes reaches `work` through the channel, in order,
     /// at most `ahead` items before they are asked for.
@@ -148,6 +241,38 @@ mod tests {
         assert_eq!(got, Some((0, 1)));
         let alone = Exec::new(Some(1)).unwrap();
         assert!(alone.feed(2, produce, |r| r.is_none()));
+    }
+
+    #[test]
+    fn pieces_wait_for_what_they_need_and_for_room() {
+        let piece = |needs: &[usize], cost| Piece {
+            needs: needs.to_vec(),
+            cost,
+        };
+        let pieces = [
+            piece(&[], 6),
+            piece(&[], 6),
+            piece(&[0], 1),
+            piece(&[0, 1, 2], 100),
+            piece(&[3], 1),
+        ];
+        for n in [1, 2, 4] {
+            let exec = Exec::new(Some(n)).unwrap();
+            let (spent, log) = (Mutex::new(0), Mutex::new(Vec::new()));
+            let out = exec.graph(&pieces, 10, |i| {
+                for need in &pieces[i].needs {
+                    assert!(log.lock().unwrap().contains(need));
+                }
+                *spent.lock().unwrap() += pieces[i].cost;
+                std::thread::sleep(std::time::Duration::from_millis(3));
+                let now = *spent.lock().unwrap();
+                assert!(now <= 10 || now == pieces[i].cost, "{now}");
+                *spent.lock().unwrap() -= pieces[i].cost;
+                log.lock().unwrap().push(i);
+                i * 10
+            });
+            assert_eq!(out, [0, 10, 20, 30, 40]);
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod inspect;
 mod memory;
 mod navigate;
 mod refs;
+mod run;
 mod setup;
 mod simulate;
 mod spec2;
@@ -44,6 +45,8 @@ kernel, 5 input/output error, 6 partly done (some exposures failed), 130 interru
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(Box<run::Args>),
+    Plan(Box<run::PlanArgs>),
     Detector1(detector1::Args),
     Spec2(spec2::Args),
     Spec3(spec3::Args),
@@ -83,6 +86,8 @@ pub fn main() -> u8 {
 fn run(cli: Cli) -> Result<u8> {
     setup::logging(&cli.global)?;
     match cli.command {
+        Command::Run(args) => run::run(&args, &cli.global),
+        Command::Plan(args) => run::plan(&args, &cli.global),
         Command::Detector1(args) => detector1::run(&args, &cli.global),
         Command::Spec2(args) => spec2::run(&args, &cli.global),
         Command::Spec3(args) => spec3::run(&args, &cli.global),

@@ -1,6 +1,7 @@
 //! The runner: settings, references, skips, provenance, timing; and the recipes that use it.
 
 pub mod navigate;
+pub mod plan;
 pub mod pointing;
 pub mod product;
 pub mod provenance;

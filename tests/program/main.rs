@@ -4,5 +4,6 @@ mod bad_input;
 mod common;
 mod navigate;
 mod planet;
+mod run;
 mod spectral;
 mod steps;

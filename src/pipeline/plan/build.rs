@@ -1,0 +1,545 @@
+//! The plan of a directory: all tasks, in an order in which they can be done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::Plan;
+use super::scan::{Exposure, files};
+use super::task::{
+    MEMORY_CUBE, MEMORY_STAGE2, Stage, Task, Work, memory_of_combination, memory_of_ramp,
+};
+use super::variant::{Tag, Toggle, Variant, folder, wanted, without};
+use crate::model::Meta;
+use crate::store::flat::flat_path;
+use crate::{Error, Result};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whether saturated parts are replaced from reductions with fewer groups.
+    pub desaturate: bool,
+    /// Numbers of groups to reduce besides all; none for every number.
+    pub groups_to_use: Option<BTreeSet<usize>>,
+    /// Directory of the background's observation (with `stage1`).
+    pub background: Option<PathBuf>,
+    /// Whether the background is subtracted.
+    pub background_subtract: Toggle,
+    /// Whether the 2-D residual fringe correction is made.
+    pub defringe: Toggle,
+    /// Whether the 1-D residual fringe correction is made.
+    pub defringe_1d: Toggle,
+    /// Whether the PSF is corrected for.
+    pub correct_psf: Toggle,
+    /// Pattern of the flats' paths, with `{channel}`, `{band}` and `{fringe}`; a folder stands for the usual names in it.
+    pub flats: Option<PathBuf>,
+    /// Whether spectra are extracted from the cubes.
+    pub spectra: bool,
+    /// Steps that are not done; what they made earlier is taken from disk.
+    pub skip: BTreeSet<Stage>,
+}
+
+/// Exposures by dither position (none: all), tile, channel and band.
+type Groups<'a> = BTreeMap<(Option<i64>, String, String, String), Vec<&'a Exposure>>;
+
+struct Builder<'a> {
+    root: &'a Path,
+    options: &'a Options,
+    tasks: Vec<Task>,
+    notes: Vec<String>,
+    /// Cubes of stage 3 on: (path below the tree of a group count, group count), in the order of the plan.
+    navigated: Vec<(PathBuf, usize)>,
+}
+
+/// Makes the plan of a directory.
+///
+/// # Errors
+/// [`Error::Input`] where there is nothing to reduce, or an exposure is of another kind.
+pub fn build(root: &Path, options: &Options) -> Result<Plan> {
+    let stage0 = root.join("stage0");
+    let paths = files(&stage0, "_uncal.fits")?;
+    if paths.is_empty() {
+        return Err(Error::input_file(
+            root,
+            "there is no stage0/*_uncal.fits in this folder; put the raw exposures into a folder stage0 in it",
+        ));
+    }
+    let (mut exposures, mut broken) = (Vec::new(), Vec::new());
+    for path in &paths {
+        match Exposure::of_file(path) {
+            Ok(exposure) => exposures.push(exposure),
+            Err(e) => broken.push((path.clone(), e)),
+        }
+    }
+    if exposures.is_empty()
+        && let Some((_, error)) = broken.pop()
+    {
+        return Err(error);
+    }
+    let mut background = Vec::new();
+    if let Some(folder) = &options.background {
+        for path in files(&folder.join("stage1"), "_rate.fits")? {
+            background.push(Exposure::of_file(&path)?);
+        }
+        if background.is_empty() {
+            return Err(Error::input_file(
+                folder,
+                "there is no stage1/*_rate.fits in this folder; reduce the background first (sifu run on its folder, with --end-step stage1)",
+            ));
+        }
+    }
+    let mut builder = Builder {
+        root,
+        options,
+        tasks: Vec::new(),
+        notes: Vec::new(),
+        navigated: Vec::new(),
+    };
+    let most = exposures.iter().map(|e| e.groups).max().unwrap_or(0);
+    let mut counts = vec![None];
+    if options.desaturate {
+        let chosen = |n: &usize| options.groups_to_use.as_ref().is_none_or(|g| g.contains(n));
+        counts.extend((1..most).rev().filter(chosen).map(Some));
+    }
+    for groups in counts {
+        builder.reduction(&exposures, &background, groups);
+    }
+    if options.desaturate {
+        builder.desaturation();
+    }
+    builder.cleaning();
+    let Builder {
+        tasks, mut notes, ..
+    } = builder;
+    let planned = |t: &Task| !options.skip.contains(&t.stage);
+    let tasks: Vec<Task> = tasks.into_iter().filter(planned).collect();
+    if tasks.is_empty() {
+        return Err(Error::parameter(
+            "no task is left to do; check --skip-steps, --start-step and --end-step",
+        ));
+    }
+    notes.dedup();
+    Ok(Plan {
+        root: root.into(),
+        tasks,
+        notes,
+        broken,
+    })
+}
+
+impl Builder<'_> {
+    fn push(
+        &mut self,
+        stage: Stage,
+        work: Work,
+        inputs: Vec<PathBuf>,
+        outputs: Vec<PathBuf>,
+        memory: u64,
+    ) {
+        let task = Task::new(self.root, stage, work, inputs, outputs, memory);
+        self.tasks.push(task);
+    }
+
+    fn variants(&self) -> Vec<Variant> {
+        let o = self.options;
+        let background = match o.background {
+            Some(_) => o.background_subtract,
+            None => Toggle::No,
+        };
+        wanted(&[
+            (Tag::Bg, background),
+            (Tag::Fringe, o.defringe),
+            (Tag::Fringe1d, o.defringe_1d),
+            (Tag::Psf, o.correct_psf),
+        ])
+    }
+
+    /// Stages 1 to 3 and what is made of their cubes one by one, with the first `groups` groups or all.
+    fn reduction(
+        &mut self,
+        exposures: &[Exposure],
+        background: &[Exposure],
+        groups: Option<usize>,
+    ) {
+        let tree = match groups {
+            None => self.root.to_path_buf(),
+            Some(n) => self.root.join("groups").join(format!("{n}_groups")),
+        };
+        let mut used: Vec<&Exposure> = Vec::new();
+        for exposure in exposures {
+            let n = match groups {
+                Some(n) if n >= exposure.groups => continue,
+                Some(n) => n,
+                None => exposure.groups,
+            };
+            used.push(exposure);
+            let name = |suffix: &str| format!("{}_{suffix}.fits", exposure.root);
+            let mut uncal = exposure.path.clone();
+            if groups.is_some() {
+                let trimmed = tree.join("stage0").join(name("uncal"));
+                let memory = memory_of_ramp(exposure, n);
+                self.push(
+                    Stage::RemoveGroups,
+                    Work::RemoveGroups { groups: n },
+                    vec![uncal],
+                    vec![trimmed.clone()],
+                    memory,
+                );
+                uncal = trimmed;
+            }
+            let stage1 = tree.join("stage1");
+            let rate = stage1.join(name("rate"));
+            self.push(
+                Stage::Stage1,
+                Work::Stage1 { groups: n },
+                vec![uncal],
+                vec![rate.clone(), stage1.join(name("rateints"))],
+                memory_of_ramp(exposure, n),
+            );
+            self.stage2(exposure, background, &rate, &tree);
+        }
+        let variants = self.variants();
+        for variant in without(&variants, Tag::of_cubes) {
+            let of_background = |e: &&&Exposure| {
+                !variant.contains(&Tag::Bg) || background.iter().any(|b| e.matches(b))
+            };
+            let some: Vec<&Exposure> = used.iter().filter(of_background).copied().collect();
+            self.stage3(&some, &variant, &variants, &tree, groups);
+        }
+    }
+
+    fn stage2(&mut self, exposure: &Exposure, background: &[Exposure], rate: &Path, tree: &Path) {
+        let needed = without(&self.variants(), Tag::of_cubes);
+        for bg in [false, true] {
+            if !needed.iter().any(|v| v.contains(&Tag::Bg) == bg) {
+                continue;
+            }
+            let mut members = Vec::new();
+            let mut out = tree.join("stage2");
+            let mut suffix = "rate";
+            if bg {
+                let matching = background.iter().filter(|b| exposure.matches(b));
+                members = matching.map(|b| b.path.clone()).collect();
+                if members.is_empty() {
+                    self.notes.push(format!(
+                        "{}: no background exposure of {} {} {}; it is left out of the variants with bg",
+                        exposure.root, exposure.detector, exposure.channel, exposure.band
+                    ));
+                    continue;
+                }
+                out = out.join("bg");
+                suffix = "rate_bg";
+            }
+            let cal = out.join(format!("{}_cal.fits", exposure.root));
+            let association = tree
+                .join("stage1")
+                .join(format!("{}_{suffix}_asn.json", exposure.root));
+            let inputs = std::iter::once(rate.to_path_buf())
+                .chain(members.clone())
+                .collect();
+            let work = Work::Stage2 {
+                background: members,
+                association,
+            };
+            self.push(
+                Stage::Stage2,
+                work,
+                inputs,
+                vec![cal.clone()],
+                MEMORY_STAGE2,
+            );
+            let fringe = |v: &Variant| v.contains(&Tag::Fringe) && v.contains(&Tag::Bg) == bg;
+            if needed.iter().any(fringe) {
+                let out = out.join(format!("{}_residual_fringe.fits", exposure.root));
+                self.push(
+                    Stage::Defringe,
+                    Work::Defringe,
+                    vec![cal],
+                    vec![out],
+                    MEMORY_STAGE2,
+                );
+            }
+        }
+    }
+
+    /// Cubes of one variant of the images, and what is made of each.
+    fn stage3(
+        &mut self,
+        exposures: &[&Exposure],
+        variant: &Variant,
+        variants: &[Variant],
+        tree: &Path,
+        groups: Option<usize>,
+    ) {
+        let mut sets: Groups = BTreeMap::new();
+        let dithers: BTreeSet<i64> = exposures.iter().map(|e| e.dither).collect();
+        for e in exposures {
+            let mut put = |dither| {
+                let key = (dither, e.tile.clone(), e.channel.clone(), e.band.clone());
+                sets.entry(key).or_default().push(e);
+            };
+            put(Some(e.dither));
+            if dithers.len() > 1 {
+                put(None);
+            }
+        }
+        let untiled: BTreeSet<_> = sets.keys().map(|(d, _, c, b)| (d, c, b)).collect();
+        let tiled = untiled.len() != sets.len();
+        let mut spectra: BTreeMap<(Option<i64>, String), Vec<PathBuf>> = BTreeMap::new();
+        let mut cubes = Vec::new();
+        for ((dither, tile, channel, band), members) in &sets {
+            let name = folder(*dither, variant);
+            let out = tree.join("stage3").join(&name);
+            let mut images = tree.join("stage2");
+            if variant.contains(&Tag::Bg) {
+                images = images.join("bg");
+            }
+            let suffix = match variant.contains(&Tag::Fringe) {
+                true => "residual_fringe",
+                false => "cal",
+            };
+            let inputs: Vec<PathBuf> = members
+                .iter()
+                .map(|e| images.join(format!("{}_{suffix}.fits", e.root)))
+                .collect();
+            let product = match tiled {
+                true => format!("Level3_{tile}"),
+                false => "Level3".to_owned(),
+            };
+            let mut outputs = Vec::new();
+            for number in channel.chars() {
+                let stem = format!("{product}_ch{number}-{}", band.to_lowercase());
+                let cube = out.join(format!("{stem}_s3d.fits"));
+                outputs.push(cube.clone());
+                cubes.push((cube, name.clone(), *dither));
+                if self.options.spectra {
+                    let spectrum = out.join(format!("{stem}_x1d.fits"));
+                    outputs.push(spectrum.clone());
+                    spectra
+                        .entry((*dither, product.clone()))
+                        .or_default()
+                        .push(spectrum);
+                }
+            }
+            let association = tree
+                .join("stage2")
+                .join(format!("{channel}_{band}_dither-{name}_{tile}_asn.json"));
+            let work = Work::Stage3 {
+                association,
+                product,
+            };
+            let memory = memory_of_combination(members.len());
+            self.push(Stage::Stage3, work, inputs, outputs, memory);
+        }
+        for paths in spectra.into_values() {
+            let has = |part: &str| paths.iter().any(|p| p.to_string_lossy().contains(part));
+            if has("_ch1-medium_") && has("_ch3-short_") {
+                let work = Work::SpectralLeak;
+                self.push(Stage::Stage3, work, paths.clone(), paths, MEMORY_CUBE);
+            }
+        }
+        for (cube, _, dither) in cubes {
+            self.cube(&cube, dither, variant, variants, tree, groups);
+        }
+    }
+
+    /// What is made of one cube: its variants with cube tags, and their backplanes.
+    fn cube(
+        &mut self,
+        cube: &Path,
+        dither: Option<i64>,
+        variant: &Variant,
+        variants: &[Variant],
+        tree: &Path,
+        groups: Option<usize>,
+    ) {
+        let stem = cube
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let stage3 = tree.join("stage3");
+        let derived: Vec<&Variant> = variants
+            .iter()
+            .filter(|v| {
+                let images: Variant = v.iter().copied().filter(|t| !t.of_cubes()).collect();
+                images == *variant
+            })
+            .collect();
+        let mut have: Vec<Variant> = Vec::new();
+        for wanted in derived {
+            let mut plain = wanted.clone();
+            plain.remove(&Tag::Psf);
+            let source = stage3
+                .join(folder(dither, &plain))
+                .join(format!("{stem}.fits"));
+            let navigated = source.with_file_name(format!("{stem}_nav.fits"));
+            if !have.contains(&plain) {
+                if plain.contains(&Tag::Fringe1d) {
+                    self.push(
+                        Stage::Defringe1d,
+                        Work::Cube("defringe_1d"),
+                        vec![cube.to_path_buf()],
+                        vec![source.clone()],
+                        MEMORY_CUBE,
+                    );
+                }
+                let outputs = vec![navigated.clone()];
+                self.push(
+                    Stage::Navigate,
+                    Work::Navigate,
+                    vec![source],
+                    outputs,
+                    MEMORY_CUBE,
+                );
+                have.push(plain);
+            }
+            let mut last = navigated.clone();
+            if wanted.contains(&Tag::Psf) {
+                last = stage3
+                    .join(folder(dither, wanted))
+                    .join(format!("{stem}_nav.fits"));
+                let outputs = vec![last.clone()];
+                self.push(
+                    Stage::Psf,
+                    Work::Cube("psf"),
+                    vec![navigated],
+                    outputs,
+                    MEMORY_CUBE,
+                );
+            }
+            if let Ok(relative) = last.strip_prefix(tree) {
+                self.navigated
+                    .push((relative.into(), groups.unwrap_or(usize::MAX)));
+            }
+        }
+    }
+
+    fn desaturation(&mut self) {
+        let mut sets: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+        let mut order = Vec::new();
+        for (relative, groups) in &self.navigated {
+            let path = match groups {
+                &usize::MAX => self.root.join(relative),
+                n => self
+                    .root
+                    .join("groups")
+                    .join(format!("{n}_groups"))
+                    .join(relative),
+            };
+            if !sets.contains_key(relative) {
+                order.push(relative.clone());
+            }
+            sets.entry(relative.clone()).or_default().push(path);
+        }
+        for relative in order {
+            let Some(inputs) = sets.remove(&relative) else {
+                continue;
+            };
+            let output = moved(self.root, &relative, "stage3_desaturated");
+            let memory = MEMORY_CUBE * inputs.len() as u64;
+            self.push(
+                Stage::Desaturate,
+                Work::Desaturate,
+                inputs,
+                vec![output],
+                memory,
+            );
+        }
+    }
+
+    /// Flats and despiking of the single dithers.
+    fn cleaning(&mut self) {
+        let all: Vec<PathBuf> = self
+            .navigated
+            .iter()
+            .filter(|(_, n)| *n == usize::MAX)
+            .map(|(p, _)| p.clone())
+            .collect();
+        for relative in all {
+            let name = |p: Option<&Path>| {
+                p.and_then(|p| p.file_name())
+                    .map(|n| n.to_string_lossy().into_owned())
+            };
+            let variant = name(relative.parent()).unwrap_or_default();
+            if variant.starts_with("combined") {
+                continue;
+            }
+            let file = name(Some(&relative)).unwrap_or_default();
+            let mut before = match self.options.desaturate {
+                true => moved(self.root, &relative, "stage3_desaturated"),
+                false => self.root.join(&relative),
+            };
+            if !self.options.skip.contains(&Stage::Flat) {
+                match self.flat(&variant, &file) {
+                    Ok(flat) => {
+                        let output = moved(self.root, &relative, "stage4_flat");
+                        let inputs = vec![before.clone(), flat.clone()];
+                        self.push(
+                            Stage::Flat,
+                            Work::Flat(flat),
+                            inputs,
+                            vec![output.clone()],
+                            MEMORY_CUBE,
+                        );
+                        before = output;
+                    }
+                    Err(why) => self.notes.push(why),
+                }
+            } else {
+                // made by an earlier run
+                let earlier = moved(self.root, &relative, "stage4_flat");
+                if earlier.is_file() {
+                    before = earlier;
+                }
+            }
+            let output = moved(self.root, &relative, "stage5_despike");
+            self.push(
+                Stage::Despike,
+                Work::Cube("despike"),
+                vec![before],
+                vec![output],
+                MEMORY_CUBE,
+            );
+        }
+    }
+
+    /// The flat of a cube, from its file name; or why there is none.
+    fn flat(&self, variant: &str, file: &str) -> std::result::Result<PathBuf, String> {
+        let Some(pattern) = &self.options.flats else {
+            return Err(
+                "flat: skipped, no flats were given (--flats); despike reads the stage before"
+                    .into(),
+            );
+        };
+        let part = file
+            .split('_')
+            .find_map(|p| p.strip_prefix("ch")?.split_once('-'));
+        let Some((channel, band)) = part else {
+            return Err(format!(
+                "flat: skipped for {file}, whose channel and band are not in its name"
+            ));
+        };
+        // the headers that the cube will have, of what names of flats are made of
+        let mut meta = Meta::default();
+        meta.primary.set("INSTRUME", "MIRI", "");
+        meta.primary.set("CHANNEL", channel, "");
+        meta.primary.set("BAND", band.to_uppercase().as_str(), "");
+        if variant.split('_').any(|t| t == Tag::Fringe.name()) {
+            meta.primary.set("S_RESFRI", "COMPLETE", "");
+        }
+        let path = flat_path(pattern, &meta).map_err(|e| format!("flat: skipped, {e}"))?;
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(format!(
+            "flat: skipped for channel {channel} {band}, as there is no {}; despike reads the stage before",
+            path.display()
+        ))
+    }
+}
+
+/// A cube's path in another stage's folder of the main tree.
+fn moved(root: &Path, relative: &Path, stage: &str) -> PathBuf {
+    let rest: PathBuf = relative.components().skip(1).collect();
+    root.join(stage).join(rest)
+}

@@ -1,0 +1,442 @@
+//! Carrying out a plan: what is missing or out of date, several tasks at a time, one failure not stopping the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+use tracing::{error, info, warn};
+
+use super::Plan;
+use super::record::{Basis, FOLDER, Record, Trace, name_of};
+use super::task::{Stage, Task, Work};
+use super::work::{Context, Done};
+use crate::exec::Piece;
+use crate::{Error, Result};
+
+/// What became of a task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "detail")]
+pub enum Outcome {
+    /// Its products were made, and why.
+    Made(String),
+    /// Its products are there and up to date.
+    Current,
+    /// It does not apply, and why.
+    Skipped(String),
+    /// It failed, and why.
+    Failed(String),
+    /// What it needs was not made; by which task.
+    Blocked(String),
+    /// The user stopped the run before it was done.
+    Stopped,
+}
+
+/// A line of the report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// Name of the task.
+    pub task: String,
+    /// Step of the chain.
+    pub stage: &'static str,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Files, relative to the directory.
+    pub products: Vec<String>,
+    /// The program's exit code for the error, 0 where there was none.
+    #[serde(skip)]
+    pub code: u8,
+}
+
+/// How the plan's tasks depend on each other.
+struct Links {
+    /// For every task, those that make its inputs.
+    needs: Vec<Vec<usize>>,
+    /// Last task that writes a file.
+    last: BTreeMap<PathBuf, usize>,
+}
+
+fn links(plan: &Plan) -> Links {
+    let mut last: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    let mut needs = Vec::with_capacity(plan.tasks.len());
+    for (i, task) in plan.tasks.iter().enumerate() {
+        let mut of: Vec<usize> = task
+            .inputs
+            .iter()
+            .filter_map(|p| last.get(p))
+            .copied()
+            .collect();
+        of.sort_unstable();
+        of.dedup();
+        needs.push(of);
+        for output in &task.outputs {
+            last.insert(output.clone(), i);
+        }
+    }
+    Links { needs, last }
+}
+
+/// Reads what is up to date without doing anything: for every task why it would be done, none where it would not.
+///
+/// # Errors
+/// Where settings or references are at fault.
+pub fn foresee(plan: &Plan, context: &Context) -> Result<Vec<Option<String>>> {
+    let links = links(plan);
+    let mut out: Vec<Option<String>> = Vec::new();
+    for (i, task) in plan.tasks.iter().enumerate() {
+        let before = links.needs[i].iter().find(|n| out[**n].is_some());
+        let why = match before {
+            Some(n) => Some(format!("{} is made anew", plan.tasks[*n].name)),
+            None => outdated(task, &task.inputs, context, &links, i)?,
+        };
+        out.push(why);
+    }
+    Ok(out)
+}
+
+/// Why a task must be done, if so.
+fn outdated(
+    task: &Task,
+    inputs: &[PathBuf],
+    context: &Context,
+    links: &Links,
+    i: usize,
+) -> Result<Option<String>> {
+    let missing = inputs.iter().find(|p| !p.is_file());
+    if let Some(path) = missing {
+        return Err(Error::input_file(
+            path,
+            format!(
+                "needed for {} and does not exist; do not skip the step that makes it",
+                task.name
+            ),
+        ));
+    }
+    let basis = context.basis(task, inputs)?;
+    let Some(record) = Record::read(context.root, &task.name) else {
+        return Ok(Some("not made yet".into()));
+    };
+    let later = |path: &Path| links.last.get(path).is_some_and(|l| *l > i);
+    Ok(record.outdated(&basis, context.root, later))
+}
+
+/// Holds a directory for one run at a time.
+///
+/// # Errors
+/// [`Error::Input`] where another run is at work in it, [`Error::Io`].
+fn hold(root: &Path) -> Result<File> {
+    let folder = root.join(FOLDER);
+    std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
+    let path = folder.join("lock");
+    let file = File::create(&path).map_err(|e| Error::io(&path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::input_file(
+            root,
+            "another sifu run is at work in this folder; wait for it or stop it",
+        )),
+        Err(std::fs::TryLockError::Error(e)) => Err(Error::io(&path, e)),
+    }
+}
+
+/// Removes what a killed run was writing.
+fn sweep(plan: &Plan) {
+    let mut folders: Vec<&Path> = plan
+        .tasks
+        .iter()
+        .flat_map(|t| t.outputs.iter().chain(&t.inputs))
+        .filter_map(|p| p.parent())
+        .filter(|p| p.starts_with(&plan.root))
+        .collect();
+    folders.sort();
+    folders.dedup();
+    let records = plan.root.join(FOLDER);
+    for folder in folders.into_iter().chain([records.as_path()]) {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            continue;
+        };
+        for path in entries.flatten().map(|e| e.path()) {
+            let name = path
+                .file_name()
+                .map(|n| n.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            if name.starts_with('.')
+                && name.ends_with(".part")
+                && std::fs::remove_file(&path).is_ok()
+            {
+                info!("{}: left by a run that was killed, removed", path.display());
+            }
+        }
+    }
+}
+
+/// Tasks that differ only in the number of groups their data are of are done together, sharing what does not depend on
+/// it; every other task is done by itself. In an order in which they can be done.
+fn families(plan: &Plan) -> Vec<Vec<usize>> {
+    let mut all: BTreeMap<(Stage, bool, String), Vec<usize>> = BTreeMap::new();
+    for (i, task) in plan.tasks.iter().enumerate() {
+        let name = match task.work {
+            Work::Stage2 { .. } | Work::Stage3 { .. } => below_groups(&task.name).to_owned(),
+            _ => format!("{i:08}"),
+        };
+        let key = (task.stage, task.work == Work::SpectralLeak, name);
+        all.entry(key).or_default().push(i);
+    }
+    all.into_values().collect()
+}
+
+/// A task's name without the folder of its number of groups.
+fn below_groups(name: &str) -> &str {
+    let rest = name
+        .strip_prefix("groups/")
+        .and_then(|rest| rest.split_once('/'));
+    rest.map_or(name, |(_, rest)| rest)
+}
+
+/// What is known of the tasks that have ended.
+#[derive(Default)]
+struct Ended(Mutex<BTreeMap<usize, Outcome>>);
+
+impl Ended {
+    fn of(&self, needs: &[usize]) -> Vec<(usize, Outcome)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = |n: &usize| Some((*n, all.get(n)?.clone()));
+        needs.iter().filter_map(known).collect()
+    }
+
+    fn put(&self, i: usize, outcome: Outcome) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(i, outcome);
+    }
+}
+
+/// Carries out a plan within `budget` bytes. `progress` is told the name of a task and of the step it is at, and
+/// nothing for the step when it is done.
+///
+/// # Errors
+/// Where the directory cannot be used; failures of tasks are entries of the report.
+pub fn execute(
+    plan: &Plan,
+    context: &Context,
+    budget: u64,
+    progress: &(dyn Fn(&str, Option<&str>) + Sync),
+) -> Result<Vec<Entry>> {
+    let _held = hold(&plan.root)?;
+    sweep(plan);
+    let links = links(plan);
+    let families = families(plan);
+    let mut home = vec![0; plan.tasks.len()];
+    for (f, members) in families.iter().enumerate() {
+        members.iter().for_each(|i| home[*i] = f);
+    }
+    let pieces: Vec<Piece> = families
+        .iter()
+        .map(|members| {
+            let needs = members.iter().flat_map(|i| &links.needs[*i]);
+            let needs: BTreeSet<usize> = needs.map(|n| home[*n]).collect();
+            Piece {
+                needs: needs.into_iter().collect(),
+                cost: members.iter().map(|i| plan.tasks[*i].memory).sum(),
+            }
+        })
+        .collect();
+    let ended = Ended::default();
+    let job = Job {
+        plan,
+        context,
+        links: &links,
+        progress,
+    };
+    let entries = context.exec.graph(&pieces, budget, |f| {
+        let entries = job.family(&families[f], budget, &ended);
+        for (i, entry) in &entries {
+            ended.put(*i, entry.outcome.clone());
+        }
+        entries
+    });
+    let mut entries: Vec<(usize, Entry)> = entries.into_iter().flatten().collect();
+    entries.sort_by_key(|(i, _)| *i);
+    context.exec.check()?;
+    Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// What all tasks of a run share.
+struct Job<'a> {
+    plan: &'a Plan,
+    context: &'a Context<'a>,
+    links: &'a Links,
+    progress: &'a (dyn Fn(&str, Option<&str>) + Sync),
+}
+
+/// A task that must be done.
+struct Due<'a> {
+    i: usize,
+    task: &'a Task,
+    inputs: Vec<PathBuf>,
+    basis: Basis,
+    why: String,
+}
+
+impl<'a> Job<'a> {
+    /// Does the tasks of a family that must be done, as many at once as the budget allows.
+    fn family(&self, members: &[usize], budget: u64, ended: &Ended) -> Vec<(usize, Entry)> {
+        let mut entries = Vec::new();
+        let mut due: Vec<Due> = Vec::new();
+        for &i in members {
+            let before = ended.of(&self.links.needs[i]);
+            match self.due(i, &before) {
+                Ok(Ok(task)) => due.push(task),
+                Ok(Err((outcome, products))) => {
+                    entries.push((i, self.entry(i, Ok((outcome, products)), 0.0)));
+                }
+                Err(e) => entries.push((i, self.entry(i, Err(e), 0.0))),
+            }
+        }
+        while !due.is_empty() {
+            // parameters or references that differ keep tasks apart
+            let alike = |d: &Due| {
+                let (a, b) = (&due[0].basis, &d.basis);
+                a.parameters == b.parameters && a.references == b.references
+            };
+            let mut room = budget;
+            let fits = |d: &Due| {
+                let fits = d.task.memory <= room;
+                room = room.saturating_sub(d.task.memory);
+                fits
+            };
+            let n = due.iter().take_while(|d| alike(d)).map(fits);
+            let n = n.take_while(|fits| *fits).count().max(1);
+            let now: Vec<Due> = due.drain(..n).collect();
+            let start = Instant::now();
+            let first = now[0].task;
+            let tasks: Vec<(&Task, &[PathBuf])> =
+                now.iter().map(|d| (d.task, d.inputs.as_slice())).collect();
+            let done = self.context.check_and_perform(&tasks, &|step| {
+                (self.progress)(&first.name, Some(step));
+            });
+            let seconds = start.elapsed().as_secs_f64() / n as f64;
+            for (due, done) in now.into_iter().zip(done) {
+                let i = due.i;
+                let ended = done.and_then(|done| self.finish(due, done));
+                entries.push((i, self.entry(i, ended, seconds)));
+            }
+        }
+        entries
+    }
+
+    fn entry(&self, i: usize, ended: Result<(Outcome, Vec<String>)>, seconds: f64) -> Entry {
+        let task = &self.plan.tasks[i];
+        let (outcome, products, code) = match ended {
+            Ok((outcome, products)) => (outcome, products, 0),
+            Err(Error::Interrupted) => (Outcome::Stopped, Vec::new(), 0),
+            Err(e) => {
+                error!("{}: {e}", task.name);
+                (Outcome::Failed(e.to_string()), Vec::new(), e.exit_code())
+            }
+        };
+        match &outcome {
+            Outcome::Made(why) => info!("{}: done in {seconds:.2} s ({why})", task.name),
+            Outcome::Skipped(why) => info!("{}: skipped, {why}", task.name),
+            _ => {}
+        }
+        (self.progress)(&task.name, None);
+        Entry {
+            task: task.name.clone(),
+            stage: task.stage.name(),
+            outcome,
+            seconds,
+            products,
+            code,
+        }
+    }
+
+    /// What there is to do for a task; else how it has ended, with its products.
+    fn due(
+        &self,
+        i: usize,
+        before: &[(usize, Outcome)],
+    ) -> Result<std::result::Result<Due<'a>, (Outcome, Vec<String>)>> {
+        let (plan, context) = (self.plan, self.context);
+        context.exec.check()?;
+        let task = &plan.tasks[i];
+        let ended = |outcome| Ok(Err((outcome, Vec::new())));
+        // what was not made, and by which task
+        let absent = |path: &PathBuf| {
+            let by = |(n, o): &&(usize, Outcome)| {
+                let gone = !matches!(o, Outcome::Made(_) | Outcome::Current);
+                gone && plan.tasks[*n].outputs.contains(path)
+            };
+            before.iter().find(by)
+        };
+        let lost: Vec<&(usize, Outcome)> = task.inputs.iter().filter_map(absent).collect();
+        let mut inputs: Vec<PathBuf> = task
+            .inputs
+            .iter()
+            .filter(|p| absent(p).is_none())
+            .cloned()
+            .collect();
+        if let Some((n, outcome)) = lost.first() {
+            let by = &plan.tasks[*n].name;
+            // a combination goes on with what there is
+            let several = matches!(
+                task.work,
+                Work::Stage3 { .. } | Work::Desaturate | Work::SpectralLeak
+            );
+            match outcome {
+                Outcome::Stopped => return Err(Error::Interrupted),
+                _ if several && !inputs.is_empty() => {
+                    warn!("{}: made without {by}", task.name);
+                }
+                Outcome::Skipped(_) => {
+                    return ended(Outcome::Skipped(format!("{by} was skipped")));
+                }
+                _ => return ended(Outcome::Blocked(by.clone())),
+            }
+        }
+        // a cube that an earlier task of several products did not make
+        inputs.retain(|p| p.is_file() || !self.links.last.contains_key(p));
+        if inputs.is_empty() {
+            return ended(Outcome::Skipped("none of its inputs was made".into()));
+        }
+        let Some(why) = outdated(task, &inputs, context, self.links, i)? else {
+            let record = Record::read(&plan.root, &task.name).unwrap_or_default();
+            let products = record.outputs.into_keys().collect();
+            return Ok(Err((Outcome::Current, products)));
+        };
+        let basis = context.basis(task, &inputs)?;
+        Ok(Ok(Due {
+            i,
+            task,
+            inputs,
+            basis,
+            why,
+        }))
+    }
+
+    /// Checks and records what a task made.
+    fn finish(&self, due: Due, done: Done) -> Result<(Outcome, Vec<String>)> {
+        let made = match done {
+            Done::Made(files) => files,
+            Done::Skipped(why) => return Ok((Outcome::Skipped(why), Vec::new())),
+        };
+        let (root, task) = (&self.plan.root, due.task);
+        if let Some(missing) = task.outputs.iter().find(|p| !p.is_file()) {
+            let what = format!("{} did not make it", task.name);
+            return Err(Error::input_file(missing, what));
+        }
+        let outputs: BTreeMap<String, Trace> = made
+            .iter()
+            .chain(&task.outputs)
+            .filter_map(|p| Some((name_of(root, p), Trace::of(p)?)))
+            .collect();
+        let products = outputs.keys().cloned().collect();
+        let basis = due.basis;
+        Record { basis, outputs }.write(root, &task.name)?;
+        Ok((Outcome::Made(due.why), products))
+    }
+}

@@ -1,0 +1,292 @@
+//! `sifu run` over a small simulated observation: the tree of files, reruns, a run that is killed, bad input.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use sifu::exec::Exec;
+use sifu::simulate::{Detector, Options, simulate_miri};
+
+use crate::common::listing;
+
+/// Raw exposures of two dithers of one detector, and their reference files.
+struct Raw {
+    stage0: Vec<PathBuf>,
+    crds: PathBuf,
+    context: String,
+}
+
+/// Made once for all tests, in a folder of the build.
+fn raw() -> &'static Raw {
+    static MADE: OnceLock<Raw> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("run");
+        let _ = std::fs::remove_dir_all(&dir);
+        let options = Options {
+            detectors: vec![Detector::IfuLong],
+            groups: 4,
+            integrations: 1,
+            ..Options::default()
+        };
+        let exec = Exec::new(None).expect("threads");
+        let made = simulate_miri(&options, &dir, &exec, &|_| {}).expect("simulated");
+        Raw {
+            stage0: made.science,
+            crds: made.crds,
+            context: made.context,
+        }
+    })
+}
+
+/// A directory with the raw exposures in it.
+fn root(dir: &Path) -> PathBuf {
+    let stage0 = dir.join("stage0");
+    std::fs::create_dir_all(&stage0).expect("folder");
+    for path in &raw().stage0 {
+        let name = path.file_name().expect("a name");
+        std::fs::copy(path, stage0.join(name)).expect("copied");
+    }
+    dir.to_path_buf()
+}
+
+fn command(what: &str, root: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifu"));
+    command
+        .args(["-q", what])
+        .arg(root)
+        .args(args)
+        .arg("--crds")
+        .arg(&raw().crds)
+        .args(["--context", &raw().context])
+        .env_remove("SIFU_KERNELS")
+        .env_remove("PLANETMAPPER_KERNEL_PATH");
+    command
+}
+
+fn run(root: &Path, args: &[&str]) -> (i32, String, String) {
+    let out = command("run", root, args)
+        .output()
+        .expect("the program starts");
+    let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+    (
+        out.status.code().unwrap_or(-1),
+        text(&out.stdout),
+        text(&out.stderr),
+    )
+}
+
+/// All files below a folder, relative to it, records and the report left out.
+fn tree(root: &Path) -> Vec<String> {
+    fn walk(dir: &Path, root: &Path, out: &mut Vec<String>) {
+        for name in listing(dir) {
+            let path = dir.join(name);
+            let relative = path
+                .strip_prefix(root)
+                .expect("below")
+                .to_string_lossy()
+                .into_owned();
+            if relative == ".sifu" || relative == "sifu_report.json" {
+                continue;
+            }
+            match path.is_dir() {
+                true => walk(&path, root, out),
+                false => out.push(relative),
+            }
+        }
+    }
+    let mut out = Vec::new();
+    walk(root, root, &mut out);
+    out
+}
+
+/// Every file's bytes without the dates of their making: the cards, and in tables of headers (HDRTAB) the times of the day
+/// on which the file was made.
+fn contents(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let read = |name: &String| {
+        let mut bytes = std::fs::read(root.join(name)).expect("reads");
+        let made = bytes.chunks(80).find(|c| c.starts_with(b"DATE    ="));
+        if let Some(day) = made.map(|card| card[11..22].to_vec()) {
+            assert_eq!(day.last(), Some(&b'T'), "a date and a time");
+            let ends: Vec<usize> = (0..bytes.len().saturating_sub(40))
+                .filter(|i| bytes[*i..].starts_with(&day))
+                .collect();
+            for i in ends {
+                bytes[i..i + 23].fill(b' ');
+            }
+        }
+        for card in bytes.chunks_mut(80) {
+            let date = card.starts_with(b"DATE    =")
+                || card.starts_with(b"HIERARCH") && card.windows(6).any(|w| w == b" DATE ");
+            if date {
+                card.fill(b' ');
+            }
+        }
+        bytes
+    };
+    tree(root)
+        .into_iter()
+        .map(|n| (n.clone(), read(&n)))
+        .collect()
+}
+
+/// Options that keep the tests short (1-D residual fringes are left to the tests of their step), and place Neptune, whose
+/// centre no built-in kernel has.
+const SHORT: &[&str] = &["--defringe-1d=no", "--barycentre"];
+
+#[test]
+fn the_chain_from_raw_exposures_to_despiked_cubes() {
+    let dir = tempfile::tempdir().expect("folder");
+    let root = root(dir.path());
+    let (code, said, errors) = run(&root, SHORT);
+    assert_eq!(code, 0, "{said}{errors}");
+    let files = tree(&root);
+    let roots: Vec<String> = raw()
+        .stage0
+        .iter()
+        .map(|p| {
+            p.file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .replace("_uncal.fits", "")
+        })
+        .collect();
+    let mut expected = Vec::new();
+    for root in &roots {
+        expected.push(format!("stage0/{root}_uncal.fits"));
+        for name in ["rate.fits", "rateints.fits", "rate_asn.json"] {
+            expected.push(format!("stage1/{root}_{name}"));
+        }
+        expected.push(format!("stage2/{root}_cal.fits"));
+    }
+    for variant in ["d1", "d2", "combined"] {
+        expected.push(format!("stage2/34_SHORT_dither-{variant}_001_01_asn.json"));
+        for channel in ["3", "4"] {
+            let stem = format!("Level3_ch{channel}-short");
+            for name in ["s3d.fits", "s3d_nav.fits", "x1d.fits"] {
+                expected.push(format!("stage3/{variant}/{stem}_{name}"));
+            }
+            // combined cubes are not despiked
+            if variant != "combined" {
+                expected.push(format!("stage5_despike/{variant}/{stem}_s3d_nav.fits"));
+            }
+        }
+    }
+    let missing: Vec<&String> = expected.iter().filter(|e| !files.contains(e)).collect();
+    assert!(missing.is_empty(), "{missing:?} of {files:?}\n{said}");
+    let more: Vec<&String> = files
+        .iter()
+        .filter(|f| !expected.contains(f) && !f.ends_with("_crf.fits"))
+        .collect();
+    assert!(more.is_empty(), "{more:?}");
+    assert!(said.contains("no flats were given"), "{said}");
+    let report = std::fs::read_to_string(root.join("sifu_report.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert!(report["tasks"].as_array().is_some_and(|t| t.len() > 15));
+
+    // a rerun does nothing; with another parameter it does what depends on it, and says why
+    let times = |root: &Path| -> Vec<std::time::SystemTime> {
+        let of = |f: &String| std::fs::metadata(root.join(f)).and_then(|m| m.modified());
+        tree(root).iter().map(|f| of(f).expect("time")).collect()
+    };
+    let before = times(&root);
+    let (code, said, _) = run(&root, SHORT);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(times(&root), before, "{said}");
+    let changed = [SHORT, &["--set", "despike.nsigma=6", "--dry-run"]].concat();
+    let (code, said, _) = run(&root, &changed);
+    assert_eq!(code, 0);
+    let todo: Vec<&str> = said.lines().filter(|l| l.contains("nsigma")).collect();
+    assert_eq!(todo.len(), 4, "{said}");
+    assert!(said.contains(", 4 to do"), "{said}");
+
+    // a product that is lost is made again, the same
+    let whole = contents(&root);
+    std::fs::remove_file(root.join("stage3/d1/Level3_ch3-short_s3d_nav.fits")).expect("removed");
+    let (code, said, _) = run(&root, SHORT);
+    assert_eq!(code, 0, "{said}");
+    assert!(contents(&root) == whole, "{said}");
+
+    killed_and_resumed(&whole);
+}
+
+/// A run killed at some moments and taken up again ends with the same files.
+fn killed_and_resumed(whole: &BTreeMap<String, Vec<u8>>) {
+    let kills: u64 = std::env::var("SIFU_KILLS").map_or(4, |n| n.parse().expect("a number"));
+    let dir = tempfile::tempdir().expect("folder");
+    let root = root(dir.path());
+    let mut seed = 2463534242_u64;
+    for _ in 0..kills {
+        seed = (seed.wrapping_mul(6364136223846793005)).wrapping_add(1442695040888963407);
+        let mut child = command("run", &root, SHORT)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        std::thread::sleep(Duration::from_millis(200 + (seed >> 33) % 4000));
+        // SIGKILL, as of a power cut
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+    let (code, said, errors) = run(&root, SHORT);
+    assert_eq!(code, 0, "{said}{errors}");
+    let now = contents(&root);
+    let names: Vec<&String> = now.keys().collect();
+    assert_eq!(names, whole.keys().collect::<Vec<_>>());
+    for (name, bytes) in whole {
+        assert!(now[name] == *bytes, "{name} differs after a resumed run");
+    }
+}
+
+#[test]
+fn bad_exposures_do_not_stop_the_others() {
+    let dir = tempfile::tempdir().expect("folder");
+    let root = root(dir.path());
+    let first = root.join("stage0").join(&listing(&root.join("stage0"))[0]);
+    let bytes = std::fs::read(&first).expect("reads");
+    std::fs::write(&first, &bytes[..bytes.len() / 2]).expect("cut");
+    let (code, said, errors) = run(&root, &["--end-step", "stage1"]);
+    assert_eq!(code, 6, "{said}{errors}");
+    let name = first
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    assert!(said.contains(&name), "{said}");
+    let made = listing(&root.join("stage1"));
+    assert_eq!(
+        made.iter().filter(|f| f.ends_with("_rate.fits")).count(),
+        1,
+        "{made:?}"
+    );
+}
+
+#[test]
+fn impossible_runs_are_refused() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (code, _, said) = run(dir.path(), &[]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("stage0"), "{said}");
+    let root = root(dir.path());
+    for (args, what) in [
+        (vec!["--start-step", "stage9"], "stage9"),
+        (vec!["--background-subtract=yes"], "--background"),
+        (vec!["--set", "cube_build.output_type=multi"], "band"),
+        (
+            vec!["--start-step", "despike", "--end-step", "stage1"],
+            "no task",
+        ),
+        (vec!["--groups-to-use", "1"], "--desaturate"),
+    ] {
+        let (code, _, said) = run(&root, &args);
+        assert_eq!(code, 2, "{args:?}: {said}");
+        assert!(said.contains(what), "{args:?}: {said}");
+    }
+    let (code, _, said) = run(&root, &["--background", "/nonexistent"]);
+    assert_eq!(code, 3, "{said}");
+    // steps that are skipped leave nothing to go on from
+    let (code, said, errors) = run(&root, &["--start-step", "stage2", "--end-step", "stage2"]);
+    assert_eq!(code, 3, "{said}{errors}");
+    assert!(errors.contains("do not skip the step"), "{errors}");
+}
