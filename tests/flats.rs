@@ -58,6 +58,7 @@ fn scene(lat: f64, lon: f64, cos_emission: f64) -> f64 {
 fn primary(band: &str) -> Header {
     let mut h = Header::new();
     for (k, v) in [
+        ("TELESCOP", "JWST"),
         ("INSTRUME", "MIRI"),
         ("CHANNEL", "1"),
         ("BAND", band),
@@ -382,6 +383,8 @@ fn write_cube(path: &Path, d: &Dither, band: &str, navigated: bool) {
     w.put(0, &d.err).unwrap();
     w.image::<u32>(&named("DQ"), &[NZ, N, N]).unwrap();
     w.put(0, &vec![0u32; NZ * N * N]).unwrap();
+    w.image::<f32>(&named("WMAP"), &[NZ, N, N]).unwrap();
+    w.put(0, &vec![1f32; NZ * N * N]).unwrap();
     if navigated {
         for name in sifu::zonal::PLANES {
             let values = match name {
@@ -486,6 +489,45 @@ fn the_program_builds_and_merges_flats() {
     for (m, f) in merged.flat.iter().zip(&flat.flat) {
         assert!((m / f - 1.0).abs() < 1e-12);
     }
+}
+
+#[test]
+fn the_program_applies_flats() {
+    let dir = tempfile::tempdir().unwrap();
+    let cube = &observation(dir.path())[0];
+    let (flats, out) = (dir.path().join("flats"), dir.path().join("out"));
+    std::fs::create_dir(&flats).unwrap();
+    let values: Vec<f64> = (0..NZ * N * N)
+        .map(|i| pattern(i / (N * N), i % (N * N)))
+        .collect();
+    let flat = sifu::model::SyntheticFlat::new(Header::new(), [NZ, N, N], values, None);
+    let path = flats.join("ch1-short_constructed_flat.fits");
+    sifu::store::flat::write_flat(&path, &flat).unwrap();
+    let args = [
+        "flat",
+        "apply",
+        text(cube),
+        "--flats",
+        text(&flats),
+        "-o",
+        text(&out),
+    ];
+    let done = sifu(&args);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let sci = |path: &Path| {
+        let file = FitsFile::open(path).unwrap();
+        file.all::<f32>(file.find("SCI").unwrap()).unwrap()
+    };
+    let (before, after) = (sci(cube), sci(&out.join("Level3_ch1-short_s3d_nav.fits")));
+    for ((a, b), f) in after.iter().zip(&before).zip(&flat.flat) {
+        assert!((f64::from(*a) * f / f64::from(*b) - 1.0).abs() < 1e-6);
+    }
+    std::fs::remove_file(&path).unwrap();
+    fails(&args, 3, "there is no flat");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `sifu flat`: flats from dithers, merged from tiles.
+//! `sifu flat`: flats from dithers, merged from tiles, applied to cubes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,13 @@ use crate::flatgen::{self, Built, Dither, Method, Params, merge};
 use crate::formats::fits::FitsFile;
 use crate::model::Meta;
 use crate::model::date::utc_now;
-use crate::store::flat::{defringed, miri_name, read_flat, write_flat};
-use crate::{Error, Result};
+use crate::pipeline::recipe::single;
+use crate::pipeline::settings::Settings;
+use crate::store::flat::{defringed, flat_path, miri_name, read_flat, write_flat};
+use crate::store::references::{CrdsReferences, Overrides};
+use crate::{Error, Result, steps};
 
-/// Make synthetic flats from dithers of an extended target, and merge those of several pointings.
+/// Make synthetic flats from dithers of an extended target, merge those of several pointings, apply them.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -27,6 +30,8 @@ enum Command {
     Build(Box<BuildArgs>),
     /// Merge flats of several pointings (tiles) of one band.
     Merge(MergeArgs),
+    /// Divide cubes of single dithers by their band's flat (the step flat; `sifu describe flat`).
+    Apply(ApplyArgs),
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -108,6 +113,22 @@ struct MergeArgs {
     compatible: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct ApplyArgs {
+    /// Cubes of single dithers, and folders of *_nav.fits.
+    #[arg(required = true, value_name = "CUBE|DIR")]
+    inputs: Vec<PathBuf>,
+    /// The flats: a folder of MIRI's, a file, or a pattern with {channel}, {band}, {fringe}, {grating}, {filter}.
+    #[arg(long, value_name = "PATTERN")]
+    flats: PathBuf,
+    /// Folder for the products, which keep the cubes' names (made if needed).
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Do as the reference pipeline does: errors stay as they are.
+    #[arg(long)]
+    compatible: bool,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -116,6 +137,7 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
     match &args.command {
         Command::Build(args) => build(args, global),
         Command::Merge(args) => merge_flats(args),
+        Command::Apply(args) => apply(args, global),
     }
 }
 
@@ -267,4 +289,34 @@ fn merge_flats(args: &MergeArgs) -> Result<u8> {
     write_flat(&args.out, &merged)?;
     super::print(&format!("{}\n", args.out.display()))?;
     Ok(0)
+}
+
+fn apply(args: &ApplyArgs, global: &Global) -> Result<u8> {
+    let step = steps::find("flat").ok_or_else(|| Error::parameter("there is no step flat"))?;
+    let cubes = inputs::exposures(&args.inputs, "nav")?;
+    let mut parameters = toml::Table::new();
+    let pattern = args.flats.to_string_lossy().into_owned();
+    parameters.insert("flat".into(), pattern.into());
+    parameters.insert("compatible".into(), args.compatible.into());
+    let mut table = toml::Table::new();
+    table.insert("flat".into(), parameters.into());
+    let settings = Settings::default().beneath("command line", table);
+    let references = CrdsReferences::new(None, None, Overrides::default())?;
+    std::fs::create_dir_all(&args.out).map_err(|e| Error::io(&args.out, e))?;
+    let exec = global.exec()?;
+    let options = single::Options {
+        out: args.out.clone(),
+        ..single::Options::default()
+    };
+    let name = |path: &PathBuf| inputs::name(path);
+    batch::run(&cubes, "cubes", global, name, |path, progress| {
+        progress("flat");
+        let flat = flat_path(&args.flats, &meta_of(path)?)?;
+        if !flat.is_file() {
+            let message = format!("there is no flat {} for its band", flat.display());
+            return Err(Error::input_file(path, message));
+        }
+        let cube = std::slice::from_ref(path);
+        single::run(step, cube, &settings, &references, &exec, &options).map(|_| ())
+    })
 }

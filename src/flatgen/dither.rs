@@ -142,6 +142,15 @@ impl Dither {
                 return Err(Error::input_file(path, "is given twice"));
             }
             seen.push(path);
+            if d.meta
+                .str("ASNTABLE")
+                .is_some_and(|a| a.contains("dither-combined"))
+            {
+                return Err(Error::input_file(
+                    path,
+                    "combines dithers; a flat is made of cubes of one each",
+                ));
+            }
             if d.shape != first.shape {
                 let message = format!(
                     "its shape is {:?} and that of {other} {:?}; a flat needs dithers of one shape (cubes built with \
