@@ -1,21 +1,25 @@
-//! `sifu demo`: simulates an observation and reduces it as far as sifu can.
+//! `sifu demo`: simulates an observation and runs the whole chain on it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::run::{self, carry_out, code};
 use super::setup::Global;
 use super::simulate::{fresh, with_progress};
 use crate::formats::fits::FitsFile;
-use crate::pipeline::recipe::detector1::{self, detector1};
-use crate::pipeline::recipe::{spec2, spec3};
+use crate::nav::Kernels;
+use crate::pipeline::navigate;
+use crate::pipeline::plan::work::Context;
+use crate::pipeline::plan::{self, Entry, Plan, Stage, Toggle};
 use crate::pipeline::settings::Settings;
 use crate::simulate::{Options, Summary, simulate_miri};
 use crate::store::products::read_rate;
 use crate::store::references::{CrdsReferences, Overrides};
 use crate::{Error, Result};
 
-/// Simulate a small observation of a planet and reduce it as far as sifu can.
+/// Simulate a small observation of a planet and run the whole chain on it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder to fill: new or empty.
@@ -55,7 +59,12 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
     };
 
     let start = Instant::now();
-    let options = Options::default();
+    // bright enough to saturate here and there, and with a background
+    let options = Options {
+        brightness: 2.0,
+        background: true,
+        ..Options::default()
+    };
     let made = with_progress(global, |say| simulate_miri(&options, folder, &exec, say))?;
     add(
         "raw exposures",
@@ -64,86 +73,81 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
     )?;
     add("their reference files", made.crds.clone(), None)?;
 
-    let start = Instant::now();
-    let stage1 = made_folder(folder, "stage1")?;
     let references =
         CrdsReferences::new(Some(&made.crds), Some(&made.context), Overrides::default())?;
-    let outputs = detector1::Options {
-        out: stage1.clone(),
-        save_intermediates: false,
-        memory: super::memory::free(),
+    let budget = super::memory::free();
+    let kernels = Kernels::with_built_in::<PathBuf>(&[])?;
+    // the built-in ephemeris has no centre of Neptune, which lies within 75 km of the barycentre
+    let navigation = navigate::Options {
+        barycentre: true,
+        ..navigate::Options::default()
     };
-    for file in &made.science {
-        detector1(
-            file,
-            &Settings::default(),
-            &references,
-            &exec,
-            &outputs,
-            &|step| {
-                tracing::debug!("{}: {step}", file.display());
-            },
-        )
-        .map_err(|e| e.with_path(file))?;
-    }
-    add(
-        "count rates",
-        stage1.clone(),
-        Some(start.elapsed().as_secs_f64()),
-    )?;
-
-    let start = Instant::now();
-    let stage2 = made_folder(folder, "stage2")?;
-    let outputs = spec2::Options {
-        out: stage2.clone(),
-        save_intermediates: false,
-    };
-    let mut calibrated = Vec::new();
-    for file in &made.science {
-        let name = file_name(file).replace("_uncal.fits", "_rate.fits");
-        let job = spec2::Job::alone(&stage1.join(name), &[]);
-        let settings = Settings::default();
-        let done = spec2::spec2(&job, &settings, &references, &exec, &outputs, &|step| {
-            tracing::debug!("{}: {step}", job.stem);
-        })
-        .map_err(|e| e.with_path(&job.science))?;
-        calibrated.extend(
-            done.products
-                .into_iter()
-                .find(|p| file_name(p).ends_with("_cal.fits")),
-        );
-    }
-    add(
-        "images, cubes, spectra of each",
-        stage2.clone(),
-        Some(start.elapsed().as_secs_f64()),
-    )?;
-
-    let start = Instant::now();
-    let stage3 = made_folder(folder, "stage3")?;
-    let outputs = spec3::Options {
-        out: stage3.clone(),
-        save_intermediates: false,
-    };
-    let job = spec3::Job::of_files(&calibrated, &[], "Level3")?;
     let settings = Settings::default();
-    spec3::spec3(&job, &settings, &references, &exec, &outputs, &|step| {
-        tracing::debug!("{}: {step}", job.stem);
-    })?;
+    let reduce = |root: &Path, options: &plan::Options| -> Result<(Plan, Vec<Entry>)> {
+        let plan = plan::build(root, options)?;
+        let context = Context {
+            root: &plan.root,
+            settings: &settings,
+            references: &references,
+            exec: &exec,
+            memory: budget / exec.threads(),
+            kernels: &kernels,
+            kernel_paths: None,
+            navigation: &navigation,
+            fit: None,
+        };
+        let entries = carry_out(&plan, &context, budget, global)?;
+        Ok((plan, entries))
+    };
+    let background = folder.join("background");
+    let start = Instant::now();
+    let first = plan::Options {
+        skip: Stage::ALL
+            .iter()
+            .copied()
+            .filter(|s| *s > Stage::Stage1)
+            .collect(),
+        ..plan::Options::default()
+    };
+    let (plan, entries) = reduce(&background, &first)?;
+    if code(&plan, &entries) != 0 {
+        super::print(&run::table(&plan, &entries, &background))?;
+        return Ok(code(&plan, &entries));
+    }
     add(
-        "cubes, spectra of all",
-        stage3,
+        "count rates of the background",
+        background.join("stage1"),
         Some(start.elapsed().as_secs_f64()),
     )?;
-
-    super::print(&table(&lines, &made, &stage1)?)?;
-    Ok(0)
-}
-
-fn made_folder(folder: &Path, name: &str) -> Result<PathBuf> {
-    let path = folder.join(name);
-    std::fs::create_dir_all(&path).map_err(|e| Error::io(&path, e))?;
-    Ok(path)
+    let whole = plan::Options {
+        desaturate: true,
+        groups_to_use: Some(BTreeSet::from([3])),
+        background: Some(background),
+        background_subtract: Toggle::Both,
+        defringe_1d: Toggle::Both,
+        spectra: true,
+        ..plan::Options::default()
+    };
+    let (plan, entries) = reduce(folder, &whole)?;
+    for (what, name) in [
+        ("count rates", "stage1"),
+        ("calibrated images", "stage2"),
+        ("cubes, backplanes, spectra", "stage3"),
+        ("all of these from 3 groups", "groups"),
+        ("desaturated cubes", "stage3_desaturated"),
+        ("despiked cubes", "stage5_despike"),
+    ] {
+        let place = folder.join(name);
+        if place.is_dir() {
+            let under = |e: &&Entry| e.products.iter().any(|p| p.starts_with(name));
+            let seconds = entries.iter().filter(under).map(|e| e.seconds).sum();
+            add(what, place, Some(seconds))?;
+        }
+    }
+    super::print(&run::table(&plan, &entries, folder))?;
+    super::print("\n")?;
+    super::print(&table(&lines, &made, &folder.join("stage1"))?)?;
+    Ok(code(&plan, &entries))
 }
 
 /// Number of files below a folder and their total size, bytes.
@@ -194,14 +198,11 @@ fn table(lines: &[Line], made: &Summary, stage1: &Path) -> Result<String> {
         text(format_args!("{name:<42}{median:>10.4}{spread:>11.2}%"));
     }
     text(format_args!("\nReduce it yourself:"));
+    let (root, crds) = (stage1.with_file_name(""), made.crds.display());
+    let root = root.display();
     text(format_args!(
-        "  sifu detector1 {} --crds {} -o OUT",
-        stage1.with_file_name("stage0").display(),
-        made.crds.display()
+        "  sifu run {root} --desaturate --groups-to-use 3 --background {root}background --barycentre --crds {crds}"
     ));
-    let crds = made.crds.display();
-    text(format_args!("  sifu spec2 OUT --crds {crds} -o OUT2"));
-    text(format_args!("  sifu spec3 OUT2 --crds {crds} -o OUT3"));
     Ok(out)
 }
 

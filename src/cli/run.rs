@@ -62,6 +62,9 @@ pub struct Args {
     /// SPICE kernels: files, meta-kernels (.tm) and folders (default: as for sifu navigate).
     #[arg(long, value_name = "FILE|DIR", num_args = 1..)]
     kernels: Vec<PathBuf>,
+    /// Find the pointing from the data: `limb` fits the body's disc to the cubes, which share one offset a visit.
+    #[arg(long, value_name = "limb", value_parser = ["limb"])]
+    fit: Option<String>,
     /// Where the kernels lack a planet's centre, put it at the barycentre of its system.
     #[arg(long, alias = "barycenter")]
     barycentre: bool,
@@ -167,6 +170,7 @@ impl Args {
             defringe_1d: self.defringe_1d,
             correct_psf: self.correct_psf,
             flats: self.flats.clone(),
+            fit: self.fit.is_some() && !self.basic_navigation,
             spectra: of("extract_1d")?.is_none_or(|s| !s.skip),
             skip,
         })
@@ -202,6 +206,7 @@ fn work(args: &Args, global: &Global, dry: bool, as_json: bool) -> Result<u8> {
         barycentre: args.barycentre,
         ..navigate::Options::default()
     };
+    let fit = crate::nav::limb::Options::default();
     let paths = std::env::join_paths(&args.kernels)
         .map_err(|e| Error::parameter(format!("--kernels: {e}")))?
         .to_string_lossy()
@@ -215,6 +220,7 @@ fn work(args: &Args, global: &Global, dry: bool, as_json: bool) -> Result<u8> {
         kernels: &found.kernels,
         kernel_paths: (!paths.is_empty()).then_some(paths.as_str()),
         navigation: &navigation,
+        fit: args.fit.as_ref().map(|_| &fit),
     };
     for note in &plan.notes {
         tracing::warn!("{note}");
@@ -222,9 +228,24 @@ fn work(args: &Args, global: &Global, dry: bool, as_json: bool) -> Result<u8> {
     if dry {
         return foreseen(&plan, &context, as_json);
     }
+    let entries = carry_out(&plan, &context, budget, global)?;
+    print(&table(&plan, &entries, &args.root))?;
+    Ok(code(&plan, &entries))
+}
+
+/// Carries out a plan with a progress line, and writes the report.
+///
+/// # Errors
+/// Where the directory cannot be used, or the user stopped the run.
+pub(super) fn carry_out(
+    plan: &Plan,
+    context: &Context,
+    budget: usize,
+    global: &Global,
+) -> Result<Vec<Entry>> {
     let bar = bar(global, plan.tasks.len());
     let current: Mutex<Vec<String>> = Mutex::default();
-    let entries = execute(&plan, &context, budget as u64, &|task, step| {
+    let entries = execute(plan, context, budget as u64, &|task, step| {
         let mut all = current
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -238,9 +259,8 @@ fn work(args: &Args, global: &Global, dry: bool, as_json: bool) -> Result<u8> {
     });
     bar.finish_and_clear();
     let entries = entries?;
-    write_report(&plan, &entries)?;
-    print(&table(&plan, &entries, &args.root))?;
-    Ok(code(&plan, &entries))
+    write_report(plan, &entries)?;
+    Ok(entries)
 }
 
 fn bar(global: &Global, n: usize) -> ProgressBar {
@@ -308,7 +328,7 @@ fn write_report(plan: &Plan, entries: &[Entry]) -> Result<()> {
 }
 
 /// The summary: how many tasks of each step were made, and each one that was not, with the reason.
-fn table(plan: &Plan, entries: &[Entry], root: &Path) -> String {
+pub(super) fn table(plan: &Plan, entries: &[Entry], root: &Path) -> String {
     let mut text = format!(
         "{:<16}{:>6}{:>12}{:>9}{:>8}{:>10}\n",
         "step", "made", "up to date", "skipped", "failed", "seconds"
@@ -349,7 +369,7 @@ fn table(plan: &Plan, entries: &[Entry], root: &Path) -> String {
 }
 
 /// The exit code: 0 where nothing failed, that of the first failure where nothing was made, else [`PARTLY`].
-fn code(plan: &Plan, entries: &[Entry]) -> u8 {
+pub(super) fn code(plan: &Plan, entries: &[Entry]) -> u8 {
     let failed = |e: &&Entry| matches!(e.outcome, Outcome::Failed(_) | Outcome::Blocked(_));
     let first = entries.iter().find(failed).map(|e| e.code);
     let first = first.or_else(|| plan.broken.first().map(|(_, e)| e.exit_code()));

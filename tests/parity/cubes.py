@@ -42,7 +42,7 @@ def main():
     par.add_argument("--context", default="jwst_9001.pmap")
     par.add_argument("--weightings", nargs="*", default=["drizzle", "emsm", "msm"])
     par.add_argument("--systems", nargs="*", default=["skyalign", "ifualign"])
-    par.add_argument("--outputs", nargs="*", default=["band", "channel", "grating", "multi"])
+    par.add_argument("--outputs", nargs="*", default=["band", "channel", "multi"])
     par.add_argument("--spectra", action="store_true", help="compare extract_1d on Python's cubes too")
     par.add_argument("files", nargs="+")
     args = par.parse_args()

@@ -32,6 +32,8 @@ pub struct Options {
     pub correct_psf: Toggle,
     /// Pattern of the flats' paths, with `{channel}`, `{band}` and `{fringe}`; a folder stands for the usual names in it.
     pub flats: Option<PathBuf>,
+    /// Whether the pointing is found from the cubes of all groups, all of them together.
+    pub fit: bool,
     /// Whether spectra are extracted from the cubes.
     pub spectra: bool,
     /// Steps that are not done; what they made earlier is taken from disk.
@@ -107,6 +109,9 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
         builder.desaturation();
     }
     builder.cleaning();
+    if options.fit {
+        builder.fit();
+    }
     let Builder {
         tasks, mut notes, ..
     } = builder;
@@ -410,6 +415,24 @@ impl Builder<'_> {
             if let Ok(relative) = last.strip_prefix(tree) {
                 self.navigated
                     .push((relative.into(), groups.unwrap_or(usize::MAX)));
+            }
+        }
+    }
+
+    /// Every cube is navigated with what is found from those of the main tree, which are inputs of it behind the cube
+    /// itself.
+    fn fit(&mut self) {
+        let groups = self.root.join("groups");
+        let cubes: Vec<PathBuf> = self
+            .tasks
+            .iter()
+            .filter(|t| t.work == Work::Navigate)
+            .filter_map(|t| t.inputs.first().cloned())
+            .filter(|p| !p.starts_with(&groups))
+            .collect();
+        for task in &mut self.tasks {
+            if task.work == Work::Navigate {
+                task.inputs.extend(cubes.iter().cloned());
             }
         }
     }

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::Plan;
 use super::record::{Basis, FOLDER, Record, Trace, name_of};
-use super::task::{Stage, Task, Work};
+use super::task::{Stage, Task, Work, below_groups};
 use super::work::{Context, Done};
 use crate::exec::Piece;
 use crate::{Error, Result};
@@ -182,20 +182,14 @@ fn families(plan: &Plan) -> Vec<Vec<usize>> {
     for (i, task) in plan.tasks.iter().enumerate() {
         let name = match task.work {
             Work::Stage2 { .. } | Work::Stage3 { .. } => below_groups(&task.name).to_owned(),
+            // one pointing is found for all
+            Work::Navigate if task.inputs.len() > 1 => String::new(),
             _ => format!("{i:08}"),
         };
         let key = (task.stage, task.work == Work::SpectralLeak, name);
         all.entry(key).or_default().push(i);
     }
     all.into_values().collect()
-}
-
-/// A task's name without the folder of its number of groups.
-fn below_groups(name: &str) -> &str {
-    let rest = name
-        .strip_prefix("groups/")
-        .and_then(|rest| rest.split_once('/'));
-    rest.map_or(name, |(_, rest)| rest)
 }
 
 /// What is known of the tasks that have ended.
@@ -383,10 +377,12 @@ impl<'a> Job<'a> {
         if let Some((n, outcome)) = lost.first() {
             let by = &plan.tasks[*n].name;
             // a combination goes on with what there is
-            let several = matches!(
-                task.work,
-                Work::Stage3 { .. } | Work::Desaturate | Work::SpectralLeak
-            );
+            let several = match task.work {
+                Work::Stage3 { .. } | Work::Desaturate | Work::SpectralLeak => true,
+                // what is navigated must be there, not all that the pointing is found from
+                Work::Navigate => task.inputs.first().is_some_and(|p| absent(p).is_none()),
+                _ => false,
+            };
             match outcome {
                 Outcome::Stopped => return Err(Error::Interrupted),
                 _ if several && !inputs.is_empty() => {

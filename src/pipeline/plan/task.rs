@@ -181,3 +181,11 @@ impl Task {
         }
     }
 }
+
+/// A name from the root without the folder of its number of groups.
+pub fn below_groups(name: &str) -> &str {
+    let rest = name
+        .strip_prefix("groups/")
+        .and_then(|rest| rest.split_once('/'));
+    rest.map_or(name, |(_, rest)| rest)
+}

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::record::{Basis, Trace, name_of};
-use super::task::{Task, Work};
+use super::task::{Task, Work, below_groups};
 use crate::exec::Exec;
 use crate::formats::fits::FitsFile;
 use crate::model::{Cubes, Meta, Spectra};
-use crate::nav::Kernels;
+use crate::nav::{Kernels, limb};
 use crate::pipeline::navigate;
 use crate::pipeline::product::{write_cal, write_cube, write_spectrum, write_uncal};
 use crate::pipeline::provenance::{Place, SOFTWARE, Stamp, stamp};
 use crate::pipeline::recipe::single::shape;
-use crate::pipeline::recipe::{Report, detector1, navigate as navigator, spec2, spec3};
+use crate::pipeline::recipe::{Report, detector1, navigate as navigator, pointing, spec2, spec3};
 use crate::pipeline::run::{Prepared, Runner, prepare};
 use crate::pipeline::settings::Settings;
 use crate::steps::step::{AnyStep, Model, Status, Target};
@@ -46,6 +46,8 @@ pub struct Context<'a> {
     pub kernel_paths: Option<&'a str>,
     /// How cubes are navigated.
     pub navigation: &'a navigate::Options,
+    /// How their pointing is found, where it is.
+    pub fit: Option<&'a limb::Options>,
 }
 
 /// How a task ended.
@@ -169,7 +171,8 @@ impl Context<'_> {
             }
         }
         if task.work == Work::Navigate {
-            parameters.insert("navigate".into(), format!("{:?}", self.navigation));
+            let how = format!("{:?} {:?}", self.navigation, self.fit);
+            parameters.insert("navigate".into(), how);
             let names = self
                 .kernels
                 .loaded()
@@ -250,6 +253,7 @@ impl Context<'_> {
                     Err(e) => failed(e),
                 }
             }
+            Work::Navigate => self.navigate(tasks, progress),
             _ => tasks
                 .iter()
                 .map(|(task, inputs)| self.perform(task, inputs, progress))
@@ -294,18 +298,8 @@ impl Context<'_> {
             }
             Work::SpectralLeak => self.leak(task, inputs),
             Work::Navigate => {
-                progress("navigate");
-                let none = |_: &FitsFile, path: &Path| -> Result<Gwcs> {
-                    Err(Error::input_file(path, "is no cube"))
-                };
-                let job = navigator::Job {
-                    kernels: self.kernels,
-                    options: self.navigation,
-                    rest_wavelength: false,
-                    wcs: &none,
-                };
-                navigator::run(first, &out, &job, exec)?;
-                Ok(Done::Made(task.outputs.clone()))
+                let mut done = self.navigate(&[(task, inputs)], progress);
+                done.pop().unwrap_or(Ok(Done::Made(Vec::new())))
             }
             Work::RemoveGroups { .. } => {
                 progress("trim_groups");
@@ -327,6 +321,47 @@ impl Context<'_> {
                 self.one(task, Cubes(cubes?).into())
             }
         }
+    }
+
+    /// Navigates cubes, with the pointing that is found from those that the first task names behind its own.
+    fn navigate(
+        &self,
+        tasks: &[(&Task, &[PathBuf])],
+        progress: &dyn Fn(&str),
+    ) -> Vec<Result<Done>> {
+        let none = |_: &FitsFile, path: &Path| -> Result<Gwcs> {
+            Err(Error::input_file(path, "is no cube"))
+        };
+        let job = navigator::Job {
+            kernels: self.kernels,
+            options: self.navigation,
+            rest_wavelength: false,
+            wcs: &none,
+        };
+        let mut fitted: BTreeMap<String, navigate::Options> = BTreeMap::new();
+        if let (Some(fit), Some((_, [_, cubes @ ..]))) = (self.fit, tasks.first()) {
+            progress("pointing");
+            match pointing::run(cubes, &job, fit, self.exec) {
+                Ok(found) => {
+                    let names = cubes.iter().map(|c| name_of(self.root, c));
+                    fitted = names.zip(found).collect();
+                }
+                Err(e) => return tasks.iter().map(|_| Err(e.clone())).collect(),
+            }
+        }
+        let one = |(task, inputs): &(&Task, &[PathBuf])| -> Result<Done> {
+            let Some(cube) = inputs.first() else {
+                return Err(Error::input(format!("{}: there is no input", task.name)));
+            };
+            progress("navigate");
+            let out = made_folder(task)?;
+            let name = name_of(self.root, cube);
+            let options = fitted.get(below_groups(&name)).unwrap_or(self.navigation);
+            let job = navigator::Job { options, ..job };
+            navigator::run(cube, &out, &job, self.exec)?;
+            Ok(Done::Made(task.outputs.clone()))
+        };
+        tasks.iter().map(one).collect()
     }
 
     /// Runs a single step; gives its model, its preparation, and how it ended.
