@@ -10,6 +10,7 @@ mod detector1;
 mod flat;
 mod inputs;
 mod inspect;
+mod map;
 mod memory;
 mod navigate;
 mod refs;
@@ -51,6 +52,7 @@ enum Command {
     Spec2(spec2::Args),
     Spec3(spec3::Args),
     Navigate(navigate::Args),
+    Map(map::Args),
     Asn(asn::Args),
     Flat(flat::Args),
     Zonal(zonal::Args),
@@ -92,6 +94,7 @@ fn run(cli: Cli) -> Result<u8> {
         Command::Spec2(args) => spec2::run(&args, &cli.global),
         Command::Spec3(args) => spec3::run(&args, &cli.global),
         Command::Navigate(args) => navigate::run(&args, &cli.global),
+        Command::Map(args) => map::run(&args, &cli.global),
         Command::Asn(args) => asn::run(&args),
         Command::Flat(args) => flat::run(&args, &cli.global),
         Command::Zonal(args) => zonal::run(&args, &cli.global),

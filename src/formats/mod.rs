@@ -1,7 +1,8 @@
-//! Bytes to generic containers and back: FITS, ASDF, SPICE kernels. No astronomy here.
+//! Bytes to generic containers and back: FITS, ASDF, SPICE kernels, PNG. No astronomy here.
 
 pub mod asdf;
 pub mod fits;
+pub mod png;
 pub mod spice;
 
 use std::fs::File;

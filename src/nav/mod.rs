@@ -18,6 +18,7 @@ mod ephemeris;
 mod frames;
 mod kernels;
 pub mod limb;
+pub mod map;
 pub mod observatory;
 mod orientation;
 pub mod planes;

@@ -52,7 +52,12 @@ pub struct Groups {
 const SAME: &[&str] = &["INSTRUME", "CHANNEL", "BAND", "FILTER", "GRATING"];
 
 /// Wavelengths of a linear axis of `n` planes: FITS counts pixels from 1; the reference adds CRPIX3 - 1 instead.
-fn wavelengths(header: &Header, n: usize, path: &Path, compatible: bool) -> Result<Vec<f64>> {
+pub(crate) fn wavelengths(
+    header: &Header,
+    n: usize,
+    path: &Path,
+    compatible: bool,
+) -> Result<Vec<f64>> {
     let step = header.f64("CD3_3").or_else(|| header.f64("CDELT3"));
     let (Some(first), Some(step)) = (header.f64("CRVAL3"), step) else {
         let linear = "has no linear wavelength axis (CRVAL3, CDELT3); build cubes of one band (output_type=band)";
