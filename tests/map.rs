@@ -89,9 +89,11 @@ fn cube(dir: &Path, name: &str, made: &Made) -> String {
         values.extend((0..N * N).map(bright));
     }
     let mut flags = vec![0u32; values.len()];
-    // a bad spaxel in the first plane, and one outside the disc
-    let bad = 20 * N + 12;
-    (values[bad], flags[bad], flags[0]) = (1e6, 1, 513);
+    // four bad spaxels in the first plane, and one outside the disc
+    for bad in [20 * N + 12, 20 * N + 13, 21 * N + 12, 21 * N + 13] {
+        (values[bad], flags[bad]) = (1e6, 1);
+    }
+    flags[0] = 513;
     let mut w = Writer::create(&path, false).unwrap();
     w.empty(&primary).unwrap();
     w.image::<f32>(&sci, &[NZ, N, N]).unwrap();
@@ -184,6 +186,13 @@ fn a_known_globe_comes_back_in_every_projection() {
         let (emission, turn) = (values(&file, "EMISSION"), values(&file, "LON"));
         let mut filled = 0;
         for i in 0..ny * nx {
+            // corners of a Mollweide map are outside the globe
+            let from_middle = |i: usize, n: usize| (2.0 * i as f64 + 1.0 - n as f64) / n as f64;
+            let r = from_middle(i % nx, nx).hypot(from_middle(i / nx, ny));
+            if projection == "mollweide" && r > 0.97 {
+                assert!(r < 1.03 || sci[i].is_nan());
+                continue;
+            }
             let (b, b0) = (lat[i].to_radians(), middle[1].to_radians());
             let away = (lon[i] - middle[0]).to_radians().cos();
             let cos = b.sin() * b0.sin() + b.cos() * b0.cos() * away;
@@ -193,9 +202,11 @@ fn a_known_globe_comes_back_in_every_projection() {
                 assert_eq!(v.is_finite(), count[z * ny * nx + i] == 1.0);
                 // no map where the spaxel is flagged, and nothing of its value elsewhere
                 if inside && (z > 0 || v.is_finite()) {
+                    // beside a hole the mean is of one side
+                    let limit = if z == 0 { 1.5e-2 } else { 4e-3 };
                     let wanted = (z + 1) as f64 * pattern(lon[i], lat[i]);
                     assert!(
-                        (v / wanted - 1.0).abs() < 4e-3,
+                        (v / wanted - 1.0).abs() < limit,
                         "{projection} {} {}: {v} {wanted}",
                         lon[i],
                         lat[i]
@@ -208,18 +219,23 @@ fn a_known_globe_comes_back_in_every_projection() {
             if inside {
                 assert!((emission[i] - cos.acos().to_degrees()).abs() < 2.0);
                 let d = (turn[i] - lon[i]).rem_euclid(360.0);
-                assert!(d.min(360.0 - d) * b.cos() < 0.5, "{} {}", turn[i], lon[i]);
+                assert!(
+                    lat[i].abs() > 70.0 || d.min(360.0 - d) * b.cos() < 0.5,
+                    "{} {}",
+                    turn[i],
+                    lon[i]
+                );
             }
         }
         assert!(filled > 1500, "{projection}: {filled}");
-        // the flagged spaxel has cells of the first plane only
+        // flagged spaxels lose cells of the first plane only
         let holes = |z: usize| {
             sci[z * ny * nx..(z + 1) * ny * nx]
                 .iter()
                 .filter(|v| v.is_nan())
                 .count()
         };
-        assert!(holes(0) > holes(1) && holes(1) == holes(2) && holes(0) - holes(1) < 12);
+        assert!(holes(0) > holes(1) && holes(1) == holes(2) && holes(0) - holes(1) < 40);
     }
 }
 
