@@ -4,8 +4,8 @@
 //! calibrated spectra, in Rust. This page is the architecture.
 //!
 //! ## Flow of one exposure
-//! `Ramp` (uncal) -> detector steps -> `Rate` -> spectral steps -> `Cal` -> \[dithers\] combine steps -> `Cube` ->
-//! `Spectrum`. Files exist only at the edges ([`store`]); a step is a pure function on typed models; threads start in
+//! `Ramp` (uncal) -> detector steps -> `Rate` -> spectral steps -> `Cal` -> \[dithers\] combine steps -> `Cube`,
+//! `Spectrum` -> backplanes and planetary steps -> `Cube`. [`pipeline::plan`] is all of it over a directory. Files exist only at the edges ([`store`]); a step is a pure function on typed models; threads start in
 //! one place ([`exec`]).
 //!
 //! ## Layers

@@ -316,6 +316,27 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Whether another node says the same: as `==`, but what is not a number equals itself.
+    pub fn is_same(&self, other: &Self) -> bool {
+        if self.tag != other.tag {
+            return false;
+        }
+        match (&self.value, &other.value) {
+            (Value::Float(a), Value::Float(b)) => a == b || a.is_nan() && b.is_nan(),
+            (Value::Sequence(a), Value::Sequence(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b))
+            }
+            (Value::Mapping(a), Value::Mapping(b)) => {
+                let same =
+                    |((k, a), (l, b)): ((&Key, &Node), (&Key, &Node))| k == l && a.is_same(b);
+                a.len() == b.len() && a.iter().zip(b.iter()).all(same)
+            }
+            (a, b) => a == b,
+        }
+    }
+}
+
 impl From<Value> for Node {
     fn from(value: Value) -> Self {
         Self { tag: None, value }
@@ -350,6 +371,20 @@ node_from! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn not_a_number_is_the_same_as_itself() {
+        let node = |x: f64, y: f64| {
+            let mut node = Node::mapping();
+            node.set("a", Node::from(vec![Node::from(x), Node::from("t")]));
+            node.set("b", y);
+            node
+        };
+        let with = node(f64::NAN, 1.0);
+        assert!(with != node(f64::NAN, 1.0));
+        assert!(with.is_same(&node(f64::NAN, 1.0)));
+        assert!(!with.is_same(&node(f64::NAN, 2.0)) && !with.is_same(&node(1.0, 1.0)));
+    }
 
     #[test]
     fn paths_reach_keys_and_indices() {

@@ -74,6 +74,8 @@ pub use geometry::{Geometry, Source, Voxels, Weighting};
 pub use grid::Grid;
 pub use tangent::Tangent;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::exec::Exec;
@@ -327,11 +329,15 @@ fn have_one_geometry(sets: &[Exposures]) -> bool {
     let Some((first, others)) = sets.split_first() else {
         return true;
     };
+    let alike = |a: &Cal, b: &Cal| match (&a.wcs, &b.wcs) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a.is_same(b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
     others.iter().all(|other| {
         other.science.len() == first.science.len()
             && first.science.iter().zip(&other.science).all(|(a, b)| {
                 (a.ny, a.nx) == (b.ny, b.nx)
-                    && a.wcs == b.wcs
+                    && alike(a, b)
                     && a.meta.sci.str("S_REGION") == b.meta.sci.str("S_REGION")
             })
     })
