@@ -25,7 +25,8 @@
 //! model (`tests/limb_fit`). On the 218 by which the widths of the priors were chosen, 70 % of the components lie within 1 sigma and
 //! 94.5 % within 2, and the best constrained one is right to 0.018 arcsec rms. On 150 others these are 66 %, about 94 % and 0.021:
 //! 0.006 to 0.010 for Uranus, Neptune and Titan, 0.020 for Saturn and 0.040 for Jupiter, of which a few in a hundred are off
-//! by more than 4 sigma where belts or spots lie along the limb.
+//! by more than 4 sigma where belts or spots lie along the limb. Further scenes of Saturn had such cases too (of 47 one by 14
+//! sigma, 0.18 arcsec): look at the result before publishing from it.
 //!
 //! # Limits
 //! A limb that is not in the field constrains nothing, and the fit says so ([`Refusal`]). A short arc constrains the offset across it
