@@ -17,25 +17,7 @@ pub use bins::Bins;
 pub use group::{Groups, Params};
 
 /// The planes that are kept of each spaxel.
-pub const PLANES: [&str; 17] = [
-    "LAT",
-    "LON",
-    "LAT_LIMB",
-    "LON_LIMB",
-    "LAT_GRAPHIC",
-    "PHASE",
-    "EMISSION",
-    "INCIDENCE",
-    "AZIMUTH",
-    "LOCALTIME",
-    "DISTANCE_LIMB",
-    "DISTANCE_RINGS",
-    "LON_RINGS",
-    "RA",
-    "DEC",
-    "RADIAL_VELOCITY",
-    "DOPPLER",
-];
+pub use crate::nav::planes::NAV17 as PLANES;
 
 /// Keywords of the cubes' SCI headers that are kept of each spaxel.
 pub const KEYWORDS: [&str; 3] = ["MJD-AVG", "PIXAR_A2", "PIXAR_SR"];

@@ -73,7 +73,7 @@ impl Image {
         Self {
             ny,
             nx,
-            deviation: clipped.deviation(),
+            deviation: clipped.mean_and_deviation().1,
             values: medians
                 .iter()
                 .map(|v| if v.is_nan() { 0.0 } else { v - level })

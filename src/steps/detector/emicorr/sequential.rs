@@ -6,14 +6,11 @@ use super::readout::{OUTPUTS, Readout};
 use super::reference::Samples;
 use super::residuals::residuals;
 use crate::exec::Exec;
+use crate::math::clipped_stats::clipped_f64;
 use crate::math::median::median_f64;
-use crate::math::pairwise_sum::pairwise_sum;
-use crate::math::sigma_clip::clip_bounds;
 use crate::model::Ramp;
 use crate::{Error, Result};
 
-/// Clipping level of the mean in a bin of phase.
-const SIGMA: f64 = 3.0;
 /// More bins than this become [`MANY_BINS`].
 const MOST_BINS: usize = 501;
 const MANY_BINS: usize = 500;
@@ -186,25 +183,10 @@ fn binned(planes: &[Vec<f32>], phases: &Phases, bins: usize, exec: &Exec) -> Vec
     });
     let mean = |bin: usize| {
         let values = sorted.iter().flat_map(|plane| &plane[bin]);
-        clipped_mean(values.map(|v| f64::from(*v)).collect())
+        clipped_f64(&values.map(|v| f64::from(*v)).collect::<Vec<_>>()).0
     };
     let mut means = exec.map((0..bins).collect(), mean);
     let median = median_f64(&mut means.clone());
     means.iter_mut().for_each(|v| *v -= median);
     means
-}
-
-/// The mean of the values within [`SIGMA`] standard deviations of the median; NaN of none.
-fn clipped_mean(mut values: Vec<f64>) -> f64 {
-    let mut finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
-    let (low, high) = clip_bounds(&mut finite, SIGMA);
-    let mut count = 0u32;
-    for v in &mut values {
-        if *v >= low && *v <= high && v.is_finite() {
-            count += 1;
-        } else {
-            *v = 0.0;
-        }
-    }
-    pairwise_sum(&values) / f64::from(count)
 }

@@ -1,10 +1,10 @@
 //! Envelopes of a signal, and the spectral features that must not be taken for fringes.
 
 use super::failure::Failure;
+use crate::math::clipped_stats::{kept_f64, mean_f64};
 use crate::math::median::median_f64;
 use crate::math::pairwise_sum::pairwise_sum;
 use crate::math::pchip::Pchip;
-use crate::math::sigma_clip::upper_clip_bound;
 
 /// The curves through the troughs and through the peaks of a signal.
 #[derive(Debug, Clone)]
@@ -105,17 +105,9 @@ fn two_nearest(troughs: &[usize], place: usize) -> Option<(usize, usize)> {
 /// Where a signal reaches `sigma` standard deviations above its median, both of the values left after
 /// clipping at that level.
 pub fn clip_features(signal: &[f64], sigma: f64) -> Vec<bool> {
-    let mut finite: Vec<f64> = signal.iter().copied().filter(|v| v.is_finite()).collect();
-    let bound = upper_clip_bound(&mut finite, sigma);
-    let kept = |v: f64| v.is_finite() && (v <= bound || bound.is_nan());
-    let mut values: Vec<f64> = signal.iter().copied().filter(|v| kept(*v)).collect();
-    let median = median_f64(&mut values.clone());
-    let count = values.len() as f64;
-    let mean = pairwise_sum(&values) / count;
-    values
-        .iter_mut()
-        .for_each(|v| *v = (*v - mean) * (*v - mean));
-    let limit = median + sigma * (pairwise_sum(&values) / count).sqrt();
+    let kept = kept_f64(signal, (f64::INFINITY, sigma), pairwise_sum);
+    let (_, deviation) = mean_f64(&kept, pairwise_sum);
+    let limit = median_f64(&mut kept.clone()) + sigma * deviation;
     let low = |v: &f64| *v < limit;
     signal.iter().map(|v| !low(v)).collect()
 }

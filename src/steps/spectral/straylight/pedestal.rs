@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use crate::math::clipped_stats::{kept_f32, kept_f64, mean_f32};
 use crate::math::median::median_f64;
 use crate::math::pairwise_sum::pairwise_sum;
-use crate::math::sigma_clip::clip_bounds;
 
-const SIGMA: f64 = 3.0;
+const SIGMA: f32 = 3.0;
 
 /// Columns without light between the channels.
 pub fn dark_columns(channels: &str) -> Range<usize> {
@@ -43,23 +43,14 @@ impl Order {
 
 /// Mean and standard deviation of finite values in single precision, after clipping.
 pub fn level_and_noise(values: &[f32], order: Order) -> (f32, f32) {
-    let mut buffer: Vec<f64> = values.iter().map(|v| f64::from(*v)).collect();
-    let (low, high) = clip_bounds(&mut buffer, SIGMA);
-    let inside = |v: &f32| f64::from(*v) >= low && f64::from(*v) <= high;
-    let kept: Vec<f32> = values.iter().copied().filter(inside).collect();
-    let count = kept.len() as f32;
-    let mean = order.sum(&kept) / count;
-    let squares: Vec<f32> = kept.iter().map(|v| (v - mean) * (v - mean)).collect();
-    (mean, (order.sum(&squares) / count).sqrt())
+    let sum = |values: &[f32]| order.sum(values);
+    mean_f32(&kept_f32(values, (SIGMA, SIGMA), sum), sum)
 }
 
 /// Median of the finite ones of values, after clipping; NaN where there are none.
 pub fn level(values: &[f64]) -> f64 {
-    let finite = values.iter().copied().filter(|v| v.is_finite());
-    let mut kept: Vec<f64> = finite.collect();
-    let (low, high) = clip_bounds(&mut kept.clone(), SIGMA);
-    kept.retain(|v| *v >= low && *v <= high);
-    median_f64(&mut kept)
+    let sigma = f64::from(SIGMA);
+    median_f64(&mut kept_f64(values, (sigma, sigma), pairwise_sum))
 }
 
 #[cfg(test)]
