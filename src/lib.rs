@@ -18,7 +18,7 @@
 //! | 3 | [`wcs`], [`nav`] | transforms from pixels to the sky and back, gwcs trees; SPICE kernels: where bodies are and how they turn |
 //! | 4 | [`steps`] | calibration steps, one file or folder each |
 //! | 5 | [`store`] | CRDS cache, product names |
-//! | 6 | [`pipeline`], [`flatgen`], [`zonal`], [`simulate`] | the runner and its recipes; flats from dithers; zonal means; synthetic observations |
+//! | 6 | [`pipeline`], [`flatgen`], [`zonal`], [`view`], [`simulate`] | the runner and its recipes; flats from dithers; zonal means; pictures; synthetic observations |
 //! | 7 | [`cli`] | the program, one file a subcommand |
 //!
 //! Truth for the calwebb steps is the behaviour of `jwst` 3.0.0 and `stcal` 1.20.
@@ -35,6 +35,7 @@ pub mod pipeline;
 pub mod simulate;
 pub mod steps;
 pub mod store;
+pub mod view;
 pub mod wcs;
 pub mod zonal;
 

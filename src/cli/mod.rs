@@ -13,6 +13,7 @@ mod inspect;
 mod map;
 mod memory;
 mod navigate;
+mod plot;
 mod refs;
 mod run;
 mod setup;
@@ -53,6 +54,7 @@ enum Command {
     Spec3(spec3::Args),
     Navigate(navigate::Args),
     Map(map::Args),
+    Plot(plot::Args),
     Asn(asn::Args),
     Flat(flat::Args),
     Zonal(zonal::Args),
@@ -95,6 +97,7 @@ fn run(cli: Cli) -> Result<u8> {
         Command::Spec3(args) => spec3::run(&args, &cli.global),
         Command::Navigate(args) => navigate::run(&args, &cli.global),
         Command::Map(args) => map::run(&args, &cli.global),
+        Command::Plot(args) => plot::run(&args, &cli.global),
         Command::Asn(args) => asn::run(&args),
         Command::Flat(args) => flat::run(&args, &cli.global),
         Command::Zonal(args) => zonal::run(&args, &cli.global),

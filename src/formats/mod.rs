@@ -1,8 +1,8 @@
-//! Bytes to generic containers and back: FITS, ASDF, SPICE kernels, PNG. No astronomy here.
+//! Bytes to generic containers and back: FITS, ASDF, SPICE kernels, pictures. No astronomy here.
 
 pub mod asdf;
 pub mod fits;
-pub mod png;
+pub mod raster;
 pub mod spice;
 
 use std::fs::File;

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::exec::Exec;
 use crate::formats::fits::{Card, FitsFile, Header, Writer};
-use crate::formats::png;
+use crate::formats::raster::png;
 use crate::math::quantile::quantile;
 use crate::model::dq::DO_NOT_USE;
 use crate::nav::map::{Gather, Grid, Image, Mosaic, Projection, Weighting, positive_west};

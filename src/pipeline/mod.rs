@@ -3,6 +3,7 @@
 pub mod map;
 pub mod navigate;
 pub mod plan;
+pub mod plot;
 pub mod pointing;
 pub mod product;
 pub mod provenance;

@@ -285,6 +285,20 @@ pub fn navigate(
     })
 }
 
+/// The body of a file's headers as [`navigate`] takes it, without any plane; none where there is none.
+///
+/// # Errors
+/// As [`navigate`].
+pub fn aspect(
+    primary: &Header,
+    sci: &Header,
+    kernels: &Kernels,
+    options: &Options,
+) -> Result<Option<Aspect>> {
+    let headers = Headers { primary, sci };
+    Ok(body(&headers, kernels, options)?.map(|s| s.aspect))
+}
+
 /// Headers of a file, the image's own first.
 struct Headers<'a> {
     primary: &'a Header,

@@ -4,6 +4,7 @@ mod bad_input;
 mod common;
 mod navigate;
 mod planet;
+mod plot;
 mod run;
 mod spectral;
 mod steps;

@@ -170,7 +170,7 @@ fn rest_wavelength(
 }
 
 /// Wavelengths of a cube's planes, in the unit of `CUNIT3`.
-pub(super) fn wavelengths(file: &FitsFile, hdu: usize, nz: usize) -> Result<Vec<f64>> {
+pub(in crate::pipeline) fn wavelengths(file: &FitsFile, hdu: usize, nz: usize) -> Result<Vec<f64>> {
     let header = &file.hdus()[hdu].header;
     if header.str("CTYPE3").is_some_and(|t| t.trim() == "WAVE-TAB") {
         let table = file.find("WCS-TABLE").map(|i| file.table(i)).transpose()?;

@@ -1,0 +1,3 @@
+//! Pictures of pixels as files. No astronomy, and no drawing, here: that is [`crate::view`]'s.
+
+pub mod png;

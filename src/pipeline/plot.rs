@@ -1,0 +1,235 @@
+//! Summary plots of files: what [`crate::view::summary`] draws, read from a navigated cube, and where the body in it comes from.
+//!
+//! The body is that of the file's own NAV cards, else of the kernels; it is drawn only where it agrees with the backplanes, so that lines
+//! and planes cannot tell different stories. Else the lines are what the planes themselves hold.
+
+use std::path::{Path, PathBuf};
+
+use tracing::warn;
+
+use super::navigate::{self, aspect};
+use super::recipe::navigate::wavelengths;
+use crate::formats::fits::{FitsFile, Header};
+use crate::math::vector::norm;
+use crate::nav::{Kernels, bodies};
+use crate::view::globe::Globe;
+use crate::view::sky::Tangent;
+use crate::view::summary::{Options, Subject, draw};
+use crate::view::wireframe::Planes;
+use crate::view::{self, Figure};
+use crate::{Error, Result};
+
+/// Pixels across a PNG file by default: 200 an inch.
+pub const WIDTH: usize = 2000;
+/// Largest distance between lines and backplanes, spaxels.
+const AGREEMENT: f64 = 0.3;
+/// Spaxels that are compared.
+const COMPARED: usize = 400;
+
+/// Backplanes of a file.
+struct Found {
+    ra: Vec<f64>,
+    dec: Vec<f64>,
+    /// Planetocentric latitude and west longitude, as the navigator has them.
+    place: Option<[Vec<f64>; 2]>,
+    limb: Option<Vec<f64>>,
+    incidence: Option<Vec<f64>>,
+    latitude: Option<Vec<f64>>,
+    longitude: Option<Vec<f64>>,
+    rings: Option<Vec<f64>>,
+}
+
+impl Found {
+    fn read(file: &FitsFile, path: &Path, size: [usize; 2]) -> Result<Self> {
+        let plane = |names: &[&str]| -> Result<Option<Vec<f64>>> {
+            let Some(i) = names.iter().find_map(|n| file.find(n)) else {
+                return Ok(None);
+            };
+            match file.shape(i)? == size {
+                true => file.all(i).map(Some),
+                false => Err(Error::format(
+                    path,
+                    format!("the shape of {} does not fit SCI", names[0]),
+                )),
+            }
+        };
+        let need = |name: &str| {
+            plane(&[name])?.ok_or_else(|| {
+                let what =
+                    format!("has no {name} extension; run `sifu navigate` on the cube first");
+                Error::input_file(path, what)
+            })
+        };
+        Ok(Self {
+            ra: need("RA")?,
+            dec: need("DEC")?,
+            place: plane(&["LAT"])?.zip(plane(&["LON"])?).map(|(a, b)| [a, b]),
+            limb: plane(&["DISTANCE_LIMB", "LIMB-DISTANCE"])?,
+            incidence: plane(&["INCIDENCE"])?,
+            latitude: plane(&["LAT_GRAPHIC", "LAT-GRAPHIC", "LAT"])?,
+            longitude: plane(&["LON", "LON-GRAPHIC", "LON-CENTRIC"])?,
+            rings: plane(&["DISTANCE_RINGS", "RING-RADIUS"])?,
+        })
+    }
+
+    fn planes(&self) -> Planes<'_> {
+        Planes {
+            limb: self.limb.as_deref(),
+            incidence: self.incidence.as_deref(),
+            latitude: self.latitude.as_deref(),
+            longitude: self.longitude.as_deref(),
+            rings: self.rings.as_deref(),
+        }
+    }
+
+    /// Whether a body is where the planes have it, to a part of a spaxel of `pixel` arcsec: every place of its surface, and the heights
+    /// of the limb.
+    fn agree(&self, globe: &Globe, pixel: f64) -> bool {
+        let near = AGREEMENT * pixel;
+        if let Some([lat, lon]) = &self.place {
+            let on: Vec<usize> = (0..lat.len())
+                .filter(|i| lat[*i].is_finite() && lon[*i].is_finite())
+                .collect();
+            let every = on.len().div_ceil(COMPARED).max(1);
+            for i in on.iter().copied().step_by(every) {
+                let point = globe
+                    .surface()
+                    .surface_at(-lon[i].to_radians(), lat[i].to_radians());
+                let there = Tangent::new(self.ra[i], self.dec[i]).project(globe.towards(point));
+                let away = libm::hypot(there[0], there[1]);
+                if away.is_nan() || away >= near {
+                    return false;
+                }
+            }
+        }
+        if let Some(limb) = &self.limb {
+            let km = norm(globe.observer) * (near / 3600.0).to_radians();
+            let every = limb.len().div_ceil(COMPARED).max(1);
+            for i in (0..limb.len()).step_by(every) {
+                let height = globe.height(self.ra[i], self.dec[i]);
+                // far from the body a small angle is many km
+                let far = km + 1e-4 * limb[i].abs();
+                let off = (height - limb[i]).abs();
+                if limb[i].is_finite() && (off.is_nan() || off >= far) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// Side of a spaxel, arcsec.
+fn side(found: &Found, nx: usize) -> Option<f64> {
+    let first =
+        (0..found.ra.len()).find(|i| found.ra[*i].is_finite() && found.dec[*i].is_finite())?;
+    let plane = Tangent::new(found.ra[first], found.dec[first]);
+    let (place, _) = plane.pixels(&found.ra, &found.dec, nx)?;
+    let [a, b, c, d, ..] = place.0;
+    Some((a * d - b * c).abs().sqrt())
+}
+
+/// The body of a file, and what to say where there is none.
+fn globe(
+    headers: [&Header; 2],
+    kernels: &Kernels,
+    found: &Found,
+    pixel: Option<f64>,
+) -> (Option<Globe>, Option<String>) {
+    let [primary, sci] = headers;
+    if primary.bool("NAV BASIC") == Some(true) || found.planes().longitude.is_none() {
+        return (None, None);
+    }
+    let agrees = |g: &Globe| pixel.is_none_or(|side| found.agree(g, side));
+    let why = match Globe::recorded(primary, kernels) {
+        Ok(Some(g)) if agrees(&g) => return (Some(g), None),
+        Ok(_) => None,
+        Err(e) => Some(e.to_string()),
+    };
+    let options = navigate::Options {
+        barycentre: true,
+        ..navigate::Options::default()
+    };
+    let why = match aspect(primary, sci, kernels, &options) {
+        Ok(Some(a)) => {
+            let g = Globe::of_aspect(&a);
+            if agrees(&g) {
+                return (Some(g), None);
+            }
+            "the kernels put the body elsewhere than the backplanes do".to_owned()
+        }
+        Ok(None) => why.unwrap_or_else(|| "no body of the kernels is its target".into()),
+        Err(e) => e.to_string(),
+    };
+    warn!("the wireframe is drawn from the backplanes alone, inside of the field: {why}");
+    let body = primary.str("TARGNAME").map_or("the body", str::trim);
+    let remark = format!("Wireframe from backplanes: no kernels of {body}");
+    (None, Some(remark))
+}
+
+/// The summary plot of a navigated cube.
+///
+/// # Errors
+/// [`Error::Input`] where the file is no cube, or not navigated; [`Error::Format`] for a damaged one.
+pub fn figure(path: &Path, kernels: &Kernels, options: &Options) -> Result<Figure> {
+    let file = FitsFile::open(path)?;
+    let hdu = file.find("SCI").ok_or_else(|| {
+        Error::input_file(
+            path,
+            "has no SCI extension; a summary plot is of a cube (_s3d_nav.fits)",
+        )
+    })?;
+    let shape @ [nz, ny, nx] = match *file.shape(hdu)? {
+        [nz, ny, nx] if nz * ny * nx > 0 => [nz, ny, nx],
+        _ => {
+            return Err(Error::input_file(
+                path,
+                "SCI is no cube (wavelength, y, x); a summary plot is of a navigated cube (_s3d_nav.fits)",
+            ));
+        }
+    };
+    let found = Found::read(&file, path, [ny, nx])?;
+    let values: Vec<f32> = file.all(hdu)?;
+    let wavelength = wavelengths(&file, hdu, nz).map_err(|e| e.with_path(path))?;
+    let (primary, sci) = (&file.hdus()[0].header, &file.hdus()[hdu].header);
+    let (globe, remark) = globe([primary, sci], kernels, &found, side(&found, nx));
+    let named = primary.str("TARGNAME").map(bodies::normal);
+    let subject = Subject {
+        primary,
+        sci,
+        shape,
+        values: &values,
+        wavelength: &wavelength,
+        ra: &found.ra,
+        dec: &found.dec,
+        planes: found.planes(),
+        globe: globe.as_ref(),
+        target: named.and_then(|n| bodies::code(&n)),
+        remark,
+    };
+    Ok(draw(&subject, options))
+}
+
+/// Makes the summary plot of a navigated cube: PNG (`width` pixels across), SVG or PDF by the name's end.
+///
+/// # Errors
+/// As [`figure`]; [`Error::Parameter`] for another kind of file; [`Error::Io`].
+pub fn run(
+    path: &Path,
+    out: &Path,
+    kernels: &Kernels,
+    options: &Options,
+    width: usize,
+) -> Result<()> {
+    view::write(&figure(path, kernels, options)?, out, width)
+}
+
+/// Where the plot of a cube goes: `OUT/<stem>.<kind>`.
+#[must_use]
+pub fn product_of(path: &Path, out: &Path, kind: &str) -> PathBuf {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    let stem = name.trim_end_matches(".gz");
+    let stem = stem.strip_suffix(".fits").unwrap_or(stem);
+    out.join(format!("{stem}.{kind}"))
+}
