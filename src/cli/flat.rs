@@ -206,6 +206,7 @@ fn meta_of(path: &Path) -> Result<Meta> {
         source: path.into(),
         primary: file.hdus()[0].header.clone(),
         sci: file.hdus()[sci].header.clone(),
+        history: None,
     })
 }
 

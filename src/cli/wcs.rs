@@ -88,6 +88,7 @@ pub(super) fn from_references(file: &FitsFile, path: &Path, args: &ReferenceArgs
         source: path.into(),
         primary: file.hdus()[0].header.clone(),
         sci: file.hdus()[sci].header.clone(),
+        history: None,
     };
     let (ny, nx) = match *file.shape(sci)? {
         [.., ny, nx] => (ny, nx),

@@ -111,6 +111,7 @@ impl Dither {
             source: path.into(),
             primary: header(0),
             sci: header(sci),
+            history: None,
         };
         let err = file.all(same(file.need("ERR")?, shape, "ERR")?)?;
         Ok(Self::new(

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::keywords;
+use crate::formats::asdf::Node;
 use crate::formats::fits::{Card, Header, Value};
 use crate::{Error, Result};
 
@@ -16,6 +18,8 @@ pub struct Meta {
     pub primary: Header,
     /// Header of the `SCI` extension.
     pub sci: Header,
+    /// What the file says of its making by this program: `meta.sifu` of its tree.
+    pub history: Option<Arc<Node>>,
 }
 
 impl Meta {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::formats::asdf::{Node, fits_extension};
+use crate::formats::asdf::{Node, Value, fits_extension};
 use crate::model::Meta;
 pub use crate::model::date::utc_now;
 use crate::pipeline::run::Prepared;
@@ -35,7 +35,8 @@ pub struct Place<'a> {
 }
 
 /// Sets the product's own cards (`DATE`, `FILENAME`, `DATAMODL`, `CAL_VER`, `CRDS_CTX` and so on) and
-/// returns the bytes of its ASDF extension, which holds every step's parameters under `meta.sifu`.
+/// returns the bytes of its ASDF extension, which holds every step's parameters under `meta.sifu`, and under
+/// `meta.sifu.before` those of all that was done to its input.
 ///
 /// # Errors
 /// Where the tree cannot be written.
@@ -97,6 +98,10 @@ pub fn stamp(meta: &mut Meta, path: &Path, stamp: &Stamp) -> Result<Vec<u8>> {
     for p in stamp.steps {
         sifu.set(&format!("steps.{}", p.step.info().name), step_node(p));
     }
+    let earlier = earlier(meta);
+    if !earlier.is_empty() {
+        sifu.set("before", earlier);
+    }
     let mut tree = Node::mapping();
     tree.set("meta.model_type", stamp.model);
     tree.set("meta.filename", name);
@@ -109,6 +114,23 @@ pub fn stamp(meta: &mut Meta, path: &Path, stamp: &Stamp) -> Result<Vec<u8>> {
     }
     tree.set("meta.sifu", sifu);
     fits_extension(&tree)
+}
+
+/// What was done to the input before, the first first: each recipe's or step's own entry, of the same form.
+fn earlier(meta: &Meta) -> Vec<Node> {
+    let Some(history) = &meta.history else {
+        return Vec::new();
+    };
+    let mut last = Node::clone(history);
+    let before = match &mut last.value {
+        Value::Mapping(map) => map.remove("before"),
+        _ => None,
+    };
+    let mut all = before
+        .and_then(|n| n.as_sequence().map(<[Node]>::to_vec))
+        .unwrap_or_default();
+    all.push(last);
+    all
 }
 
 /// One step's settings: whether it was on, each parameter, where it came from if not built in, and files.

@@ -27,7 +27,7 @@ const OWN: &[&str] = &[
 /// [`Error::Format`] where it is none.
 pub fn read_cal(path: &Path) -> Result<Cal> {
     let file = FitsFile::open(path)?;
-    let meta = meta_of(&file, path)?;
+    let mut meta = meta_of(&file, path)?;
     let sci = file.need("SCI")?;
     let shape = file.shape(sci)?.to_vec();
     let [ny, nx] = *shape else {
@@ -54,6 +54,7 @@ pub fn read_cal(path: &Path) -> Result<Cal> {
     let need = |name: &str| -> Result<usize> { find(name)?.map_or_else(|| file.need(name), Ok) };
     let tree = tree_of(&file, path)?;
     let spectral_region = tree.as_ref().and_then(spectral_region);
+    meta.history = tree.as_ref().and_then(history_of);
     let wcs = tree.as_ref().and_then(wcs_of);
     drop(tree);
     let mut extra = Vec::new();
@@ -87,9 +88,21 @@ pub fn wcs_node(file: &FitsFile, path: &Path) -> Result<Option<Node>> {
     Ok(tree_of(file, path)?.as_ref().and_then(wcs_of))
 }
 
-fn wcs_of(tree: &Node) -> Option<Node> {
+pub(super) fn wcs_of(tree: &Node) -> Option<Node> {
     let wcs = tree.get("meta.wcs").filter(|n| !n.is_null());
     wcs.and_then(|n| tree.dereference(n)).cloned()
+}
+
+/// What a product's tree says of its making by this program.
+pub(super) fn history_of(tree: &Node) -> Option<Arc<Node>> {
+    let made = tree.get("meta.sifu").filter(|n| n.as_mapping().is_some());
+    made.cloned().map(Arc::new)
+}
+
+/// What a product without pixels' places says of its making; nothing where its tree cannot be read, as nothing else of it
+/// is needed.
+pub(super) fn history(file: &FitsFile, path: &Path) -> Option<Arc<Node>> {
+    history_of(&tree_of(file, path).ok()??)
 }
 
 fn spectral_region(tree: &Node) -> Option<[f64; 2]> {
@@ -99,7 +112,7 @@ fn spectral_region(tree: &Node) -> Option<[f64; 2]> {
 }
 
 /// The tree of a product's ASDF extension, if there is one.
-fn tree_of(file: &FitsFile, path: &Path) -> Result<Option<Node>> {
+pub(super) fn tree_of(file: &FitsFile, path: &Path) -> Result<Option<Node>> {
     let Some(i) = file.find("ASDF") else {
         return Ok(None);
     };

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::cal::wcs_node;
+use super::cal::{history_of, tree_of, wcs_of};
 use super::products::{extension, meta_of, sci_header, write_asdf};
 use crate::formats::fits::{Card, Data, FitsFile, TableBuilder, Writer};
 use crate::model::{Cube, Meta};
@@ -18,7 +18,7 @@ const OWN: &[&str] = &["SCI", "ERR", "DQ", "WMAP", "WCS-TABLE", "ASDF"];
 /// [`Error::Format`] where it is none.
 pub fn read_cube(path: &Path) -> Result<Cube> {
     let file = FitsFile::open(path)?;
-    let meta = meta_of(&file, path)?;
+    let mut meta = meta_of(&file, path)?;
     let sci = file.need("SCI")?;
     let shape = file.shape(sci)?.to_vec();
     let [nz, ny, nx] = *shape else {
@@ -63,6 +63,10 @@ pub fn read_cube(path: &Path) -> Result<Cube> {
             to.push(file.hdu(i)?);
         }
     }
+    let tree = tree_of(&file, path)?;
+    meta.history = tree.as_ref().and_then(history_of);
+    let wcs = tree.as_ref().and_then(wcs_of);
+    drop(tree);
     Ok(Cube {
         label: String::new(),
         nz,
@@ -73,7 +77,7 @@ pub fn read_cube(path: &Path) -> Result<Cube> {
         dq: file.all(need("DQ")?)?,
         wmap: file.all(need("WMAP")?)?,
         wavelength,
-        wcs: wcs_node(&file, path)?.map(Arc::new),
+        wcs: wcs.map(Arc::new),
         extra,
         planes,
         meta,

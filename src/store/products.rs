@@ -5,6 +5,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::cal::history;
 use crate::formats::fits::{Data, Element, FitsFile, Hdu, HduInfo, Header, Writer};
 use crate::model::buffer::{Buffer, Plain};
 use crate::model::{Meta, Ramp, Rate, Shape};
@@ -28,7 +29,8 @@ impl RampFile {
     /// [`Error::Format`] where it is no sound FITS file, [`Error::Input`] where it holds no ramps.
     pub fn open(path: &Path) -> Result<Self> {
         let file = FitsFile::open(path)?;
-        let meta = meta_of(&file, path)?;
+        let mut meta = meta_of(&file, path)?;
+        meta.history = history(&file, path);
         let sci = file.need("SCI")?;
         let shape = match *file.shape(sci)? {
             [nints, ngroups, ny, nx] => Shape {
@@ -177,7 +179,8 @@ fn space<T: Plain + Default>(len: usize, folder: Option<&Path>) -> Result<Buffer
 /// [`Error::Format`] where it is none.
 pub fn read_rate(path: &Path) -> Result<Rate> {
     let file = FitsFile::open(path)?;
-    let meta = meta_of(&file, path)?;
+    let mut meta = meta_of(&file, path)?;
+    meta.history = history(&file, path);
     let sci = file.need("SCI")?;
     let shape = file.shape(sci)?.to_vec();
     let (nints, ny, nx) = match *shape {
@@ -239,6 +242,7 @@ pub(super) fn meta_of(file: &FitsFile, path: &Path) -> Result<Meta> {
         source: path.into(),
         primary: file.hdus()[0].header.clone(),
         sci: file.hdus()[sci].header.clone(),
+        history: None,
     };
     if meta
         .str("TELESCOP")

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::cal::history;
 use super::products::write_asdf;
 use crate::formats::fits::{Data, FitsFile, Writer};
 use crate::model::{Meta, Spectrum};
@@ -16,6 +17,7 @@ pub fn read_spectrum(path: &Path) -> Result<Spectrum> {
     let meta = Meta {
         source: path.into(),
         primary: file.hdus()[0].header.clone(),
+        history: history(&file, path),
         ..Meta::default()
     };
     let model = match meta.str("DATAMODL") {

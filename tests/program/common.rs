@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use sifu::formats::asdf::Node;
 use sifu::formats::fits::{Header, TableBuilder, Writer};
 
 pub const NY: usize = 32;
@@ -268,4 +269,11 @@ pub fn listing(dir: &Path) -> Vec<String> {
         .collect();
     out.sort();
     out
+}
+
+/// Recipes and single steps that a product was made by, as its `meta.sifu` has them, the first first.
+pub fn recipes(made: &Node) -> Vec<&str> {
+    let before = made.get("before").and_then(Node::as_sequence);
+    let all = before.unwrap_or_default().iter().chain([made]);
+    all.filter_map(|n| n.get("recipe")?.as_str()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::common::{NX, NY, Tiny, exposure, sifu};
+use crate::common::{NX, NY, Tiny, exposure, recipes, sifu};
 use sifu::formats::asdf::{Node, fits_extension};
 use sifu::formats::fits::{Data, FitsFile, Hdu, Header, Image, Product};
 use sifu::model::{Cube, Meta};
@@ -46,7 +46,10 @@ fn write(path: &Path, spike: f32) -> PathBuf {
             data: Data::Image(Image::new(&[ny, nx], vec![1.5f64; ny * nx])),
         }],
     };
-    let tree = fits_extension(&Node::mapping()).expect("tree");
+    let mut tree = Node::mapping();
+    tree.set("meta.sifu.recipe", "calwebb_spec3");
+    tree.set("meta.sifu.steps.cube_build.parameters.weighting", "emsm");
+    let tree = fits_extension(&tree).expect("tree");
     write_cube(path, &cube, &cube.meta, &tree).expect("cube");
     path.to_path_buf()
 }
@@ -121,6 +124,22 @@ fn cubes_keep_their_names_and_what_follows_them() {
         .map(|p| p.header.str("EXTNAME"))
         .collect();
     assert_eq!(names, [Some("LAT"), Some("FLAT_STD")]);
+    // how each step was done, and all before it
+    let made = cube.meta.history.as_deref().expect("what was done");
+    assert_eq!(
+        recipes(made),
+        ["calwebb_spec3", "flat", "despike", "background"]
+    );
+    let of = |path: &str| made.get(path).and_then(Node::as_str);
+    assert_eq!(
+        of("before.0.steps.cube_build.parameters.weighting"),
+        Some("emsm")
+    );
+    let nsigma = made.get("before.2.steps.despike.parameters.nsigma");
+    assert_eq!(nsigma.and_then(Node::as_f64), Some(7.0));
+    assert_eq!(of("before.1.steps.flat.set_by.flat"), Some("command line"));
+    let sky = of("steps.background.parameters.background");
+    assert!(sky.is_some_and(|s| s.ends_with("sky_s3d.fits")));
     // the spike, the flagged voxel, the flat's hole, and beyond the flat
     assert_eq!(
         (cube.dq[200], cube.dq[9], cube.dq[1], cube.dq[0]),
@@ -191,4 +210,80 @@ fn trimmed_exposures_are_exposures_again() {
     ];
     let said = String::from_utf8_lossy(&sifu(&more, &[]).stderr).into_owned();
     assert!(said.contains("has 5 groups"), "{said}");
+}
+
+#[test]
+fn published_flats_are_applied() {
+    let shared = std::env::var("SIFU_SHARED").unwrap_or_else(|_| "../shared".into());
+    let flats = Path::new(&shared).join("real/saturn_flats");
+    if !flats.is_dir() {
+        println!("skipped: there is no {}", flats.display());
+        return;
+    }
+    let dir = tempfile::tempdir().expect("folder");
+    // a field that is larger than the flat's along y, and smaller along x; its flat is the one for defringed data
+    let (nz, ny, nx) = (542, 27, 21);
+    let mut meta = Meta::default();
+    for (k, v) in [
+        ("TELESCOP", "JWST"),
+        ("INSTRUME", "MIRI"),
+        ("CHANNEL", "4"),
+        ("BAND", "SHORT"),
+        ("S_RESFRI", "COMPLETE"),
+    ] {
+        meta.primary.set(k, v, "");
+    }
+    let n = nz * ny * nx;
+    let cube = Cube {
+        meta,
+        label: String::new(),
+        nz,
+        ny,
+        nx,
+        sci: (0..n).map(|i| 20.0 + (i % 31) as f32).collect(),
+        err: vec![0.5; n],
+        dq: vec![0; n],
+        wmap: vec![1.0; n],
+        wavelength: None,
+        wcs: None,
+        extra: Vec::new(),
+        planes: Vec::new(),
+    };
+    let file = dir.path().join("saturn_s3d_nav.fits");
+    let tree = fits_extension(&Node::mapping()).expect("tree");
+    write_cube(&file, &cube, &cube.meta, &tree).expect("cube");
+    let out = dir.path().join("out");
+    let set = format!("flat.flat={}", flats.display());
+    let (input, folder) = (file.display().to_string(), out.display().to_string());
+    done(&["step", "flat", &input, "-o", &folder, "--set", &set]);
+    let made = read_cube(&out.join("saturn_s3d_nav.fits")).expect("a cube");
+
+    let flat =
+        FitsFile::open(&flats.join("ch4-short_constructed_flat_fringe.fits")).expect("opens");
+    let values: Vec<f64> = flat.all(0).expect("values");
+    let side = 25;
+    let mut divided = 0;
+    for i in 0..n {
+        let (z, y, x) = (i / (ny * nx), i / nx % ny, i % nx);
+        // centred: one row of the cube beyond either edge of the flat, two columns of the flat beyond the cube's
+        let by = match (1..=side).contains(&y) {
+            true => values[(z * side + y - 1) * side + x + 2],
+            false => f64::NAN,
+        };
+        let want = (f64::from(cube.sci[i]) / by) as f32;
+        assert!(
+            made.sci[i] == want || made.sci[i].is_nan() && want.is_nan(),
+            "{z} {y} {x}"
+        );
+        assert_eq!(made.dq[i] & 1 == 1, want.is_nan(), "{z} {y} {x}");
+        divided += usize::from(want.is_finite() && by != 1.0);
+    }
+    assert!(divided > n / 2, "{divided} of {n}");
+    let header = &made.meta.primary;
+    assert_eq!(header.str("FLAT ORIGINAL_SHAPE"), Some("(542, 25, 25)"));
+    assert_eq!(header.bool("FLAT RESHAPED"), Some(true));
+    assert_eq!(header.i64("FLAT GENERATION N_MERGED"), Some(2));
+    let names: Vec<_> = flat.hdus().iter().skip(1).map(|h| h.name()).collect();
+    let planes = made.planes.iter().filter_map(|p| p.header.str("EXTNAME"));
+    assert_eq!(planes.collect::<Vec<_>>(), names);
 }

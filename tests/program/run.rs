@@ -7,9 +7,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use sifu::exec::Exec;
+use sifu::formats::asdf::Node;
 use sifu::simulate::{Detector, Options, simulate_miri};
 
-use crate::common::listing;
+use crate::common::{listing, recipes};
 
 /// Raw exposures of two dithers of one detector, and their reference files.
 struct Raw {
@@ -181,6 +182,19 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
         .collect();
     assert!(more.is_empty(), "{more:?}");
     assert!(said.contains("no flats were given"), "{said}");
+    // the last product tells of all that was done
+    let cube = root.join("stage5_despike/d1/Level3_ch3-short_s3d_nav.fits");
+    let cube = sifu::store::cube::read_cube(&cube).expect("a cube");
+    let made = cube.meta.history.as_deref().expect("what was done");
+    let chain = [
+        "calwebb_detector1",
+        "calwebb_spec2",
+        "calwebb_spec3",
+        "despike",
+    ];
+    assert_eq!(recipes(made), chain);
+    let jump = made.get("before.0.steps.jump.parameters.rejection_threshold");
+    assert!(jump.and_then(Node::as_f64).is_some());
     let report = std::fs::read_to_string(root.join("sifu_report.json")).expect("a report");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     assert!(report["tasks"].as_array().is_some_and(|t| t.len() > 15));

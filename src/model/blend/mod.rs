@@ -9,6 +9,9 @@
 
 mod table;
 
+use std::sync::Arc;
+
+use crate::formats::asdf::{Mapping, Node};
 use crate::formats::fits::{Data, Hdu, Header, TableBuilder, Value};
 use crate::math::pairwise_sum::pairwise_sum;
 use crate::model::Meta;
@@ -69,6 +72,7 @@ pub fn blend(metas: &[&Meta]) -> (Meta, Option<Hdu>) {
         return (Meta::default(), None);
     };
     let mut out = (*first).clone();
+    out.history = history(metas);
     for entry in table::TABLE.iter().filter(|e| e.rule != Rule::First) {
         let values: Vec<&Value> = metas.iter().filter_map(|m| entry.value(m)).collect();
         let Some(value) = combine(entry.rule, &values) else {
@@ -91,6 +95,22 @@ pub fn blend(metas: &[&Meta]) -> (Meta, Option<Hdu>) {
         out.primary.set("TARG_DEC", dec, "");
     }
     (out, Some(header_table(metas)))
+}
+
+/// How the exposures were made: what all have in common, else `members` with each one's, by its file's root.
+fn history(metas: &[&Meta]) -> Option<Arc<Node>> {
+    let first = metas.first()?;
+    if metas.iter().all(|m| m.history == first.history) {
+        return first.history.clone();
+    }
+    let mut members = Mapping::new();
+    for meta in metas {
+        let node = meta.history.as_deref().cloned().unwrap_or_default();
+        members.insert(meta.root().as_str(), node);
+    }
+    let mut out = Mapping::new();
+    out.insert("members", Node::from(members));
+    Some(Arc::new(Node::from(out)))
 }
 
 /// Numbers of values, none where one is no number.
@@ -233,6 +253,30 @@ mod tests {
             sci: header(sci),
             ..Meta::default()
         }
+    }
+
+    #[test]
+    fn what_was_done_is_kept_for_each_where_it_differs() {
+        let made = |parameter: f64| {
+            let mut node = Node::mapping();
+            node.set("steps.jump.parameters.rejection_threshold", parameter);
+            Some(Arc::new(node))
+        };
+        let of = |file: &str, parameter| Meta {
+            source: file.into(),
+            history: made(parameter),
+            ..Meta::default()
+        };
+        let (a, b) = (of("jw1_cal.fits", 4.0), of("jw2_cal.fits", 4.0));
+        assert_eq!(blend(&[&a, &b]).0.history, made(4.0));
+        let c = of("jw3_cal.fits", 5.0);
+        let both = blend(&[&a, &c]).0.history.expect("what was done");
+        let at = |root: &str| {
+            let path = format!("members.{root}.steps.jump.parameters.rejection_threshold");
+            both.get(&path).and_then(Node::as_f64)
+        };
+        assert_eq!((at("jw1"), at("jw3")), (Some(4.0), Some(5.0)));
+        assert_eq!(blend(&[&Meta::default(), &Meta::default()]).0.history, None);
     }
 
     #[test]

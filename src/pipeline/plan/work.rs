@@ -78,6 +78,7 @@ fn headers(path: &Path) -> Result<Meta> {
         source: path.into(),
         primary: of(0).unwrap_or_default(),
         sci: file.find("SCI").and_then(of).unwrap_or_default(),
+        history: None,
     })
 }
 

@@ -306,6 +306,7 @@ fn read(path: &Path) -> Result<Cal> {
             source: path.into(),
             primary: file.hdus()[0].header.clone(),
             sci: file.hdus()[sci].header.clone(),
+            history: None,
         },
         ny,
         nx,

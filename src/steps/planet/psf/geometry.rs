@@ -11,7 +11,7 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct Scene {
     pub aspect: Aspect,
-    wcs: Celestial,
+    pub(super) wcs: Celestial,
     /// What is subtracted from right ascension and declination, degrees.
     offset: [f64; 2],
     map: Map,
@@ -103,13 +103,14 @@ impl Scene {
     }
 
     /// Pixel that looks at a direction (degrees) by the cube's WCS.
-    fn pixel(&self, ra: f64, dec: f64, cube: &Cube) -> Result<[f64; 2]> {
+    pub(super) fn pixel(&self, ra: f64, dec: f64, cube: &Cube) -> Result<[f64; 2]> {
         let mut at = [cube.nx as f64 / 2.0, cube.ny as f64 / 2.0];
         let miss = |[x, y]: [f64; 2]| {
             let [a, d] = self.wcs.sky(x, y);
             let turn = (a - ra + 180.0).rem_euclid(360.0) - 180.0;
             [turn, d - dec]
         };
+        let mut last = f64::INFINITY;
         for _ in 0..50 {
             let m = miss(at);
             let (px, py) = (miss([at[0] + 1.0, at[1]]), miss([at[0], at[1] + 1.0]));
@@ -123,9 +124,12 @@ impl Scene {
                 break;
             }
             at = [at[0] + step[0], at[1] + step[1]];
-            if step[0].abs().max(step[1].abs()) < 1e-11 {
+            // as near as the last bit of right ascension lets it come, which is more of a pixel the larger that is
+            let size = step[0].abs().max(step[1].abs());
+            if size < 1e-11 || size < 1e-6 && size >= last {
                 return Ok(at);
             }
+            last = size;
         }
         Err(Error::input_file(
             &cube.meta.source,

@@ -29,7 +29,7 @@
 //! None from CRDS; SPICE kernels.
 //!
 //! ## Skipped when
-//! the instrument is not MIRI; no spaxel's centre sees the lit side; the disc is too small.
+//! the instrument is not MIRI; the cube has basic navigation only; no spaxel's centre sees the lit side; the disc is too small.
 //!
 //! ## Differs from jwst
 //! jwst has no such step. The reference pipeline divides the diameter (in pixels) by the pixel's size in arcsec once more where it
@@ -243,7 +243,12 @@ impl Step for Psf {
     type Refs = Kernels;
 
     fn not_applicable(cube: &Cube, _: &PsfParams) -> Result<Option<String>> {
-        Ok((!cube.meta.is_miri()).then(|| "the widths are those of MIRI".into()))
+        let why = match cube.meta.primary.bool("NAV BASIC") {
+            _ if !cube.meta.is_miri() => "the widths are those of MIRI",
+            Some(true) => "basic navigation does not tell where the target's lit side is",
+            _ => return Ok(None),
+        };
+        Ok(Some(why.into()))
     }
 
     fn load(_: &RefPaths, _: &Target, params: &PsfParams) -> Result<Kernels> {

@@ -132,7 +132,13 @@ fn what_cannot_be_corrected_is_said() {
     };
     let why = Psf::not_usable(&cube, &kernels, &larger).unwrap().unwrap();
     assert!(why.contains("less than 4 px"), "{why}");
-    // somewhere else
+    // basic navigation
+    assert_eq!(Psf::not_applicable(&cube, &params).unwrap(), None);
+    cube.meta.primary.set("NAV BASIC", true, "");
+    let why = Psf::not_applicable(&cube, &params).unwrap().unwrap();
+    assert!(why.contains("basic navigation"), "{why}");
+    cube.meta.primary.remove("NAV BASIC");
+    // never navigated
     cube.planes.clear();
     let said = Psf::not_usable(&cube, &kernels, &params).unwrap_err();
     assert!(said.to_string().contains("sifu navigate"), "{said}");
@@ -167,5 +173,22 @@ fn offsets_of_the_navigation_move_the_disc() {
         let after = at(&cube);
         let moved = (after[0] - before[0]).hypot(after[1] - before[1]);
         assert!((moved - 4.0).abs() < 0.3, "{compatible}: {moved}");
+    }
+}
+
+#[test]
+fn pixels_of_directions_near_the_origin_of_right_ascension() {
+    let (mut cube, kernels) = venus(1, 0.2);
+    let mut scene = Scene::new(&cube, &kernels, false).unwrap();
+    for k in 0..400 {
+        let ra = 359.0 + 0.0049 * f64::from(k);
+        cube.meta.sci.set("CRVAL1", ra % 360.0, "");
+        scene.wcs = Celestial::from_header(&cube.meta.sci).unwrap();
+        let [a, d] = scene.wcs.sky(7.3, 19.8);
+        let [x, y] = scene.pixel(a, d, &cube).unwrap();
+        assert!(
+            (x - 7.3).abs() < 1e-7 && (y - 19.8).abs() < 1e-7,
+            "{ra}: {x} {y}"
+        );
     }
 }
