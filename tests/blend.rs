@@ -19,6 +19,7 @@ fn meta(path: &Path) -> Meta {
         source: path.into(),
         primary: file.hdus()[0].header.clone(),
         sci: file.hdus()[file.need("SCI").unwrap()].header.clone(),
+        history: None,
     }
 }
 

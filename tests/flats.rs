@@ -123,6 +123,7 @@ fn dithers(sky: &Sky) -> Vec<Dither> {
             source: PathBuf::new(),
             primary: primary("SHORT"),
             sci: sci_header(),
+            history: None,
         };
         Dither::new(meta, [NZ, N, N], (sci, err), None, planes)
     };

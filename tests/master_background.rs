@@ -31,6 +31,7 @@ fn exposure(wavelength: &[f64], ny: usize, nx: usize) -> Cal {
             source: "sky_cal.fits".into(),
             primary,
             sci: Header::new(),
+            history: None,
         },
         ny,
         nx,

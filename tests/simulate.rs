@@ -125,6 +125,7 @@ fn files_do_not_depend_on_threads_and_references_are_complete() {
             source: path.clone(),
             primary: file.hdu(0).unwrap().header,
             sci: file.hdu(file.need("SCI").unwrap()).unwrap().header,
+            history: None,
         };
         let best = cache
             .best_references(

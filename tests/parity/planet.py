@@ -36,7 +36,7 @@ def sifu(program, step, files, out, **parameters):
     """Runs a step with `compatible`; seconds."""
     command = [program, 'step', step, *map(str, files), '-o', str(out)]
     if step != 'defringe_1d':
-        parameters['compatible'] = 'true'
+        parameters.setdefault('compatible', 'true')
     for name, value in parameters.items():
         command += ['--set', f'{step}.{name}={value}']
     start = time.time()

@@ -197,6 +197,9 @@ def changes(before, after):
             x, y = hdu.data, b[hdu.name].data
             if x.dtype != y.dtype:
                 out.append(f'{hdu.name} is {y.dtype}, not {x.dtype}')
+            if x.shape != y.shape:
+                out.append(f'{hdu.name} has the shape {y.shape}, not {x.shape}')
+                continue
             x, y = np.asarray(x, 'f8'), np.asarray(y, 'f8')
             n = int((~((x == y) | (np.isnan(x) & np.isnan(y)))).sum())
             if n:

@@ -75,6 +75,7 @@ fn write(raw: &Path, truth: &Path) -> PathBuf {
             source: path.clone(),
             primary: file.hdus()[0].header.clone(),
             sci: file.hdus()[sci_at].header.clone(),
+            history: None,
         },
         nints: None,
         ny,
