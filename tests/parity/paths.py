@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Compares the files that `sifu plan` would make with those that the reference pipeline makes, over many options.
 
-    paths.py PIPELINES SIFU [--crds CACHE --context CONTEXT] [--some N] [--work DIR]
+    paths.py PIPELINES SIFU [--crds CACHE --context CONTEXT] [--some N --seed N] [--work DIR]
 
 PIPELINES is a checkout of github JWSTGiantPlanets/pipelines, SIFU the program. The reference's own bookkeeping (variants,
 groups, names, folders) is run as it is, on exposures without pixels; the calibration pipeline and the steps that compute
 are replaced by functions that only write the files which the real ones write. So hundreds of combinations of options take
-a minute, and neither jwst nor SPICE kernels are needed: numpy, astropy, tqdm and the checkout's other imports are.
+minutes, and neither jwst nor SPICE kernels are needed: numpy, astropy, tqdm and the checkout's other imports are.
 
 Where the two differ on purpose the difference is checked for what it is:
 a correction that is `on` (not `both`) for the PSF, whose untagged input the reference does not navigate and so finds nothing.
@@ -194,7 +194,7 @@ def ours(program, source, options, flats, common):
     if done.returncode:
         sys.exit(f'{" ".join(command)}:\n{done.stderr}')
     outputs = {o for task in json.loads(done.stdout)['tasks'] for o in task['outputs']}
-    return tree(source) | outputs
+    return tree(source) | {o for o in outputs if o.endswith(SUFFIX)}
 
 
 def tags(path):
@@ -209,7 +209,8 @@ def main():
     parser.add_argument('sifu')
     parser.add_argument('--crds', help='a CRDS cache with MIRI MRS references of SHORT and MEDIUM, if the environment names none')
     parser.add_argument('--context')
-    parser.add_argument('--some', type=int, default=60, help='combinations for all observations but the first')
+    parser.add_argument('--some', type=int, default=100, help='combinations of options for each observation, of 405')
+    parser.add_argument('--seed', type=int, default=1, help='chooses them')
     parser.add_argument('--work', help='folder for temporary files')
     args = parser.parse_args()
     program = os.path.abspath(args.sifu)
@@ -238,8 +239,7 @@ def main():
             saturation = [(False, None), (True, None), (True, [1, 3])]
             some = TOGGLES.values()
             every = list(itertools.product(backgrounds, some, some, some, saturation))
-            # all of them for the first observation, some for the others
-            chosen = every if count == 0 else random.Random(label).sample(every, args.some)
+            chosen = random.Random(args.seed).sample(every, min(args.some, len(every)))
             for (path, subtract), fringe, fringe1d, psf, (desaturate, use) in chosen:
                 options = dict(
                     background_path=path, background_subtract=subtract, defringe=fringe, defringe_1d=fringe1d,
