@@ -258,8 +258,7 @@ fn published_flats_are_applied() {
     done(&["step", "flat", &input, "-o", &folder, "--set", &set]);
     let made = read_cube(&out.join("saturn_s3d_nav.fits")).expect("a cube");
 
-    let flat =
-        FitsFile::open(&flats.join("ch4-short_constructed_flat_fringe.fits")).expect("opens");
+    let flat = FitsFile::open(flats.join("ch4-short_constructed_flat_fringe.fits")).expect("opens");
     let values: Vec<f64> = flat.all(0).expect("values");
     let side = 25;
     let mut divided = 0;
