@@ -168,9 +168,12 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
             for name in ["s3d.fits", "s3d_nav.fits", "x1d.fits"] {
                 expected.push(format!("stage3/{variant}/{stem}_{name}"));
             }
+            let plot = format!("{channel}A_{stem}_s3d_nav.png");
+            expected.push(format!("plots/stage3/{variant}/{plot}"));
             // combined cubes are not despiked
             if variant != "combined" {
                 expected.push(format!("stage5_despike/{variant}/{stem}_s3d_nav.fits"));
+                expected.push(format!("plots/stage5_despike/{variant}/{plot}"));
             }
         }
     }
@@ -213,7 +216,8 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
     assert_eq!(code, 0);
     let todo: Vec<&str> = said.lines().filter(|l| l.contains("nsigma")).collect();
     assert_eq!(todo.len(), 4, "{said}");
-    assert!(said.contains(", 4 to do"), "{said}");
+    // and the plots of these
+    assert!(said.contains(", 8 to do"), "{said}");
 
     // a product that is lost is made again, the same
     let whole = contents(&root);

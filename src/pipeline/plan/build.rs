@@ -109,6 +109,7 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
         builder.desaturation();
     }
     builder.cleaning();
+    builder.plots();
     if options.fit {
         builder.fit();
     }
@@ -526,6 +527,23 @@ impl Builder<'_> {
         }
     }
 
+    /// Summary plots of every navigated cube that is made, and of those that earlier runs left where their step is not done.
+    fn plots(&mut self) {
+        let navigated = |p: &&PathBuf| p.to_string_lossy().ends_with("_nav.fits");
+        let made = self.tasks.iter().filter_map(|t| t.outputs.first());
+        let mut cubes: Vec<PathBuf> = made.filter(navigated).cloned().collect();
+        let main = self.navigated.iter().filter(|(_, n)| *n == usize::MAX);
+        let flat = main.map(|(p, _)| moved(self.root, p, "stage4_flat"));
+        cubes.extend(flat.filter(|p| self.options.skip.contains(&Stage::Flat) && p.is_file()));
+        let mut seen = BTreeSet::new();
+        for cube in cubes.into_iter().filter(|c| seen.insert(c.clone())) {
+            let Some(plot) = plot_of(self.root, &cube) else {
+                continue;
+            };
+            self.push(Stage::Plot, Work::Plot, vec![cube], vec![plot], MEMORY_CUBE);
+        }
+    }
+
     /// The flat of a cube, from its file name; or why there is none.
     fn flat(&self, variant: &str, file: &str) -> std::result::Result<PathBuf, String> {
         let Some(pattern) = &self.options.flats else {
@@ -565,4 +583,54 @@ impl Builder<'_> {
 fn moved(root: &Path, relative: &Path, stage: &str) -> PathBuf {
     let rest: PathBuf = relative.components().skip(1).collect();
     root.join(stage).join(rest)
+}
+
+/// Where the plot of a cube goes: `plots/<stage>/<variant>` of its tree, its name behind the band's (`1A_`).
+fn plot_of(root: &Path, cube: &Path) -> Option<PathBuf> {
+    let relative = cube.strip_prefix(root).ok()?;
+    let parts: Vec<_> = relative.iter().collect();
+    // the tree of a number of groups is two folders below
+    let depth = if parts.first()? == &"groups" { 2 } else { 0 };
+    let tree: PathBuf = parts.get(..depth)?.iter().collect();
+    let rest: PathBuf = parts.get(depth..)?.iter().collect();
+    let stem = cube.file_stem()?.to_string_lossy();
+    let band = stem
+        .split('_')
+        .find_map(|p| p.strip_prefix("ch")?.split_once('-'));
+    let prefix = band.map_or(String::new(), |(channel, band)| {
+        let letter = match band {
+            "short" => "A",
+            "medium" => "B",
+            "long" => "C",
+            other => other,
+        };
+        format!("{channel}{letter}_")
+    });
+    let folder = root.join(tree).join("plots").join(rest.parent()?);
+    Some(folder.join(format!("{prefix}{stem}.png")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plots_lie_where_their_cubes_did() {
+        let root = Path::new("/data");
+        let of = |cube: &str| plot_of(root, &root.join(cube)).expect("below the root");
+        assert_eq!(
+            of("stage3/d1_bg/Level3_ch1-short_s3d_nav.fits"),
+            root.join("plots/stage3/d1_bg/1A_Level3_ch1-short_s3d_nav.png")
+        );
+        assert_eq!(
+            of("groups/3_groups/stage3/combined/Level3_ch4-long_s3d_nav.fits"),
+            root.join("groups/3_groups/plots/stage3/combined/4C_Level3_ch4-long_s3d_nav.png")
+        );
+        // NIRSpec's have no band in front
+        assert_eq!(
+            of("stage5_flat/d2/Level3_g395h-f290lp_s3d_nav.fits"),
+            root.join("plots/stage5_flat/d2/Level3_g395h-f290lp_s3d_nav.png")
+        );
+        assert!(plot_of(root, Path::new("/elsewhere/a_nav.fits")).is_none());
+    }
 }

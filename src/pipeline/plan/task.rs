@@ -29,6 +29,8 @@ pub enum Stage {
     Flat,
     /// Removal of spikes.
     Despike,
+    /// Summary plots of the cubes.
+    Plot,
 }
 
 impl Stage {
@@ -45,6 +47,7 @@ impl Stage {
         Self::Desaturate,
         Self::Flat,
         Self::Despike,
+        Self::Plot,
     ];
 
     /// As users name it (`--start-step stage2`).
@@ -61,6 +64,7 @@ impl Stage {
             Self::Desaturate => "desaturate",
             Self::Flat => "flat",
             Self::Despike => "despike",
+            Self::Plot => "plot",
         }
     }
 
@@ -109,6 +113,8 @@ pub enum Work {
     Desaturate,
     /// Division by this flat.
     Flat(PathBuf),
+    /// Summary plot of a cube.
+    Plot,
 }
 
 /// A task.

@@ -11,13 +11,13 @@ use crate::exec::Exec;
 use crate::formats::fits::FitsFile;
 use crate::model::{Cubes, Meta, Spectra};
 use crate::nav::{Kernels, limb};
-use crate::pipeline::navigate;
 use crate::pipeline::product::{write_cal, write_cube, write_spectrum, write_uncal};
 use crate::pipeline::provenance::{Place, SOFTWARE, Stamp, stamp};
 use crate::pipeline::recipe::single::shape;
 use crate::pipeline::recipe::{Report, detector1, navigate as navigator, pointing, spec2, spec3};
 use crate::pipeline::run::{Prepared, Runner, prepare};
 use crate::pipeline::settings::Settings;
+use crate::pipeline::{navigate, plot};
 use crate::steps::step::{AnyStep, Model, Status, Target};
 use crate::store::association::{Association, Level, Product};
 use crate::store::cal::read_cal;
@@ -25,6 +25,7 @@ use crate::store::cube::read_cube;
 use crate::store::products::RampFile;
 use crate::store::references::References;
 use crate::store::spectrum::read_spectrum;
+use crate::view::summary::Options;
 use crate::wcs::Gwcs;
 use crate::{Error, Result, steps};
 
@@ -140,7 +141,7 @@ impl Context<'_> {
             Work::Cube(name) => self.alone(name, meta, settings),
             Work::Flat(_) => self.alone("flat", meta, settings),
             Work::Desaturate => self.alone("desaturate", meta, settings),
-            Work::Navigate => Ok(Vec::new()),
+            Work::Navigate | Work::Plot => Ok(Vec::new()),
         }
     }
 
@@ -171,9 +172,12 @@ impl Context<'_> {
                 references.insert(format!("{name} {kind}"), file.clone());
             }
         }
-        if task.work == Work::Navigate {
-            let how = format!("{:?} {:?}", self.navigation, self.fit);
-            parameters.insert("navigate".into(), how);
+        if matches!(task.work, Work::Navigate | Work::Plot) {
+            let (name, how) = match task.work {
+                Work::Plot => ("plot", format!("{:?}", Options::default())),
+                _ => ("navigate", format!("{:?} {:?}", self.navigation, self.fit)),
+            };
+            parameters.insert(name.into(), how);
             let names = self
                 .kernels
                 .loaded()
@@ -301,6 +305,15 @@ impl Context<'_> {
             Work::Navigate => {
                 let mut done = self.navigate(&[(task, inputs)], progress);
                 done.pop().unwrap_or(Ok(Done::Made(Vec::new())))
+            }
+            Work::Plot => {
+                progress("plot");
+                let Some(out) = task.outputs.first() else {
+                    return Ok(Done::Made(Vec::new()));
+                };
+                made_folder(task)?;
+                plot::run(first, out, self.kernels, &Options::default(), plot::WIDTH)?;
+                Ok(Done::Made(vec![out.clone()]))
             }
             Work::RemoveGroups { .. } => {
                 progress("trim_groups");
