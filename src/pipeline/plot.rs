@@ -162,9 +162,7 @@ fn globe(
         Err(e) => e.to_string(),
     };
     warn!("the wireframe is drawn from the backplanes alone, inside of the field: {why}");
-    let body = primary.str("TARGNAME").map_or("the body", str::trim);
-    let remark = format!("Wireframe from backplanes: no kernels of {body}");
-    (None, Some(remark))
+    (None, Some("Wireframe from backplanes alone".into()))
 }
 
 /// The summary plot of a navigated cube.
