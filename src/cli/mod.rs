@@ -22,6 +22,7 @@ mod spec2;
 mod spec3;
 mod spx;
 mod step;
+mod view;
 mod wcs;
 mod zonal;
 
@@ -55,6 +56,7 @@ enum Command {
     Navigate(navigate::Args),
     Map(map::Args),
     Plot(plot::Args),
+    View(view::Args),
     Asn(asn::Args),
     Flat(flat::Args),
     Zonal(zonal::Args),
@@ -98,6 +100,7 @@ fn run(cli: Cli) -> Result<u8> {
         Command::Navigate(args) => navigate::run(&args, &cli.global),
         Command::Map(args) => map::run(&args, &cli.global),
         Command::Plot(args) => plot::run(&args, &cli.global),
+        Command::View(args) => view::run(&args),
         Command::Asn(args) => asn::run(&args),
         Command::Flat(args) => flat::run(&args, &cli.global),
         Command::Zonal(args) => zonal::run(&args, &cli.global),

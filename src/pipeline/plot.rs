@@ -165,39 +165,71 @@ fn globe(
     (None, Some("Wireframe from backplanes alone".into()))
 }
 
+/// A cube as pictures need it: no errors, flags and weights.
+pub struct Opened {
+    /// The file.
+    pub file: FitsFile,
+    /// Number of SCI in it.
+    pub hdu: usize,
+    /// Wavelengths, rows and columns, none of them 0.
+    pub shape: [usize; 3],
+    /// SCI, `[wavelength][y][x]`.
+    pub values: Vec<f32>,
+    /// Wavelengths, micron.
+    pub wavelength: Vec<f64>,
+}
+
+impl Opened {
+    /// Reads a cube.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where the file is none; [`Error::Format`] for a damaged one.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = FitsFile::open(path)?;
+        let none = |what: &str| {
+            let kind = "a picture is of a cube (_s3d.fits, _s3d_nav.fits)";
+            Error::input_file(path, format!("{what}; {kind}"))
+        };
+        let hdu = file
+            .find("SCI")
+            .ok_or_else(|| none("has no SCI extension"))?;
+        let [nz, ny, nx] = match *file.shape(hdu)? {
+            [nz, ny, nx] if nz * ny * nx > 0 => [nz, ny, nx],
+            _ => return Err(none("SCI is no cube (wavelength, y, x)")),
+        };
+        Ok(Self {
+            hdu,
+            shape: [nz, ny, nx],
+            values: file.all(hdu)?,
+            wavelength: wavelengths(&file, hdu, nz).map_err(|e| e.with_path(path))?,
+            file,
+        })
+    }
+
+    /// Headers of the file and of SCI.
+    #[must_use]
+    pub fn headers(&self) -> [&Header; 2] {
+        [0, self.hdu].map(|i| &self.file.hdus()[i].header)
+    }
+}
+
 /// The summary plot of a navigated cube.
 ///
 /// # Errors
 /// [`Error::Input`] where the file is no cube, or not navigated; [`Error::Format`] for a damaged one.
 pub fn figure(path: &Path, kernels: &Kernels, options: &Options) -> Result<Figure> {
-    let file = FitsFile::open(path)?;
-    let hdu = file.find("SCI").ok_or_else(|| {
-        Error::input_file(
-            path,
-            "has no SCI extension; a summary plot is of a cube (_s3d_nav.fits)",
-        )
-    })?;
-    let shape @ [nz, ny, nx] = match *file.shape(hdu)? {
-        [nz, ny, nx] if nz * ny * nx > 0 => [nz, ny, nx],
-        _ => {
-            return Err(Error::input_file(
-                path,
-                "SCI is no cube (wavelength, y, x); a summary plot is of a navigated cube (_s3d_nav.fits)",
-            ));
-        }
-    };
-    let found = Found::read(&file, path, [ny, nx])?;
-    let values: Vec<f32> = file.all(hdu)?;
-    let wavelength = wavelengths(&file, hdu, nz).map_err(|e| e.with_path(path))?;
-    let (primary, sci) = (&file.hdus()[0].header, &file.hdus()[hdu].header);
+    let cube = Opened::read(path)?;
+    let [_, ny, nx] = cube.shape;
+    let found = Found::read(&cube.file, path, [ny, nx])?;
+    let [primary, sci] = cube.headers();
     let (globe, remark) = globe([primary, sci], kernels, &found, side(&found, nx));
     let named = primary.str("TARGNAME").map(bodies::normal);
     let subject = Subject {
         primary,
         sci,
-        shape,
-        values: &values,
-        wavelength: &wavelength,
+        shape: cube.shape,
+        values: &cube.values,
+        wavelength: &cube.wavelength,
         ra: &found.ra,
         dec: &found.dec,
         planes: found.planes(),

@@ -11,7 +11,7 @@
 //! A figure is a pure function of its data: the same on every machine, without fonts of the system, and testable by its
 //! [`Figure::outline`].
 //!
-//! The figures: [`summary`], one page a cube.
+//! The figures: [`summary`], one page a cube. [`terminal`] draws with characters instead.
 
 pub mod axes;
 pub mod colours;
@@ -23,6 +23,7 @@ mod render;
 pub mod sky;
 pub mod summary;
 pub mod svg;
+pub mod terminal;
 pub mod text;
 pub mod ticks;
 pub mod wireframe;

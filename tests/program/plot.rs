@@ -260,7 +260,7 @@ fn the_page_has_all_its_parts() {
         "CRDS context: jwst_1234.pmap",
         "Despiked",
         "Mean spectrum (MJy/sr)",
-        "5.46–5.55 µm",
+        "5.458–5.550 µm",
         "Wavelength (µm)",
     ] {
         assert!(says(&figure, what), "{what} in {}", figure.outline());

@@ -9,6 +9,8 @@ use crate::view::wireframe::{Lines, Wireframe, extent};
 
 /// Width of the light rim of lines over images, points.
 const RIM: f64 = 1.0;
+/// Width of a disc that has room for letters at its poles, in their sizes.
+const ROOM: f64 = 4.0;
 
 /// Geometry of a picture: a tangent plane, the spaxels on it, and the body's lines.
 #[derive(Clone, Debug)]
@@ -126,9 +128,9 @@ impl Geometry {
     }
 
     /// The body's lines where `to` maps the plane to the page; a cross where the body is smaller than `least` spaxels across its
-    /// radius. `size` is that of letters at the poles.
+    /// radius, with the lines beneath or without them. `size` is that of letters at the poles.
     #[must_use]
-    pub fn body(&self, to: &Affine, least: f64, size: f64) -> Vec<Item> {
+    pub fn body(&self, to: &Affine, least: f64, size: f64, beneath: bool) -> Vec<Item> {
         let mut out = Vec::new();
         let (Some(wireframe), small) = (&self.wireframe, self.radius.is_some_and(|r| r <= least))
         else {
@@ -159,7 +161,7 @@ impl Geometry {
             ("limb", &wireframe.lit_limb, Stroke::new(Colour::BLACK, 1.2)),
         ];
         let some = kinds.iter().filter(|(_, lines, _)| !lines.is_empty());
-        for (name, lines, stroke) in some {
+        for (name, lines, stroke) in some.filter(|_| beneath || !small) {
             let path = place(lines);
             let under = Stroke::new(rim, stroke.width + RIM);
             // a rim of a dotted line is a whole one
@@ -175,10 +177,12 @@ impl Geometry {
                 ],
             ));
         }
+        let limb = wireframe.lit_limb.iter().chain(&wireframe.dark_limb);
+        let limb = limb.flatten().map(|p| to.apply(*p));
         if small {
             let centre = self.centre.map(|c| to.apply(c)).into_iter();
             out.extend(centre.map(|c| cross(c, 4.0)));
-        } else {
+        } else if extent(limb).is_some_and(|[a, b]| b[0] - a[0] > ROOM * size) {
             for (at, name) in &wireframe.poles {
                 let text = Text::new(to.apply(*at), *name, size)
                     .anchor(Align::Middle, Level::Middle)

@@ -152,7 +152,7 @@ fn sky(
             vec![Item::line(edge, Stroke::new(GREY, 0.5))],
         ));
     }
-    drawn.extend(geometry.body(&to_page, LEAST[0], 8.0));
+    drawn.extend(geometry.body(&to_page, LEAST[0], 8.0, true));
     let mut out = vec![Item::clipped("sky map", SKY.inset(0.35), drawn)];
     out.push(frame(SKY));
     out.extend(sky.sides(SIZES[2]));
@@ -331,8 +331,6 @@ fn spectrum(subject: &Subject, numbers: &Numbers, options: &Options) -> Vec<Item
     });
     let twin = "Invalid voxels (NaN or 0)";
     out.push(count.side(Side::Right, twin, SIZES[2], RED));
-    let inside = SPECTRUM.inset(6.0);
-    let rim = Colour::WHITE.faded(0.8);
     if !numbers.any() {
         let text = Text::new(
             SPECTRUM.middle(),
@@ -340,7 +338,7 @@ fn spectrum(subject: &Subject, numbers: &Numbers, options: &Options) -> Vec<Item
             12.0,
         )
         .anchor(Align::Middle, Level::Middle)
-        .halo(rim, 2.0);
+        .halo(Colour::WHITE.faded(0.8), 2.0);
         out.push(Item::group("nothing valid", vec![Item::Text(text)]));
         return out;
     }
@@ -348,13 +346,11 @@ fn spectrum(subject: &Subject, numbers: &Numbers, options: &Options) -> Vec<Item
     if options.brightest {
         names.push(("Brightest 10 % of spaxels", BLUE));
     }
-    let mut at = inside.x;
+    // above the frame, where no line passes
+    let mut at = SPECTRUM.x;
     let mut legend = Vec::new();
     for (name, colour) in names {
-        let text = Text::new([at, inside.y], name, SIZES[1])
-            .colour(colour)
-            .anchor(Align::Left, Level::Top)
-            .halo(rim, 1.4);
+        let text = Text::new([at, SPECTRUM.y - 4.5], name, SIZES[1]).colour(colour);
         at += text::width(name, SIZES[1]) + 14.0;
         legend.push(Item::Text(text));
     }
@@ -442,7 +438,7 @@ fn images(numbers: &Numbers, size: [usize; 2], options: &Options, median: bool) 
 /// Decimals that show a range's ends apart.
 fn ticks_digits(range: f64) -> usize {
     match range {
-        r if r > 0.0 => (1.5 - r.log10()).ceil().clamp(2.0, 6.0) as usize,
+        r if r > 0.0 => (1.0 - r.log10()).ceil().clamp(2.0, 6.0) as usize,
         _ => 2,
     }
 }
@@ -464,7 +460,7 @@ fn invalid(numbers: &Numbers, geometry: &Geometry, size: [usize; 2]) -> Vec<Item
         {
             let corner = Affine([1.0, 0.0, 0.0, 1.0, 0.5, 0.5]);
             let to_page = to_pixels.then(&corner).then(&place);
-            drawn.extend(geometry.body(&to_page, LEAST[1], 6.5));
+            drawn.extend(geometry.body(&to_page, LEAST[1], 6.5, false));
             out.push(arrows(geometry, &to_page));
         }
         out.push(Item::clipped(format!("invalid {}", k + 1), area, drawn));

@@ -15,6 +15,7 @@ mod numbers;
 
 pub use context::Geometry;
 pub use layout::draw;
+pub use notes::title;
 pub use numbers::{Numbers, RANGES};
 
 use super::globe::Globe;

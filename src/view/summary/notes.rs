@@ -96,8 +96,9 @@ impl Notes {
     }
 }
 
-/// Target, dither, instrument and its setting.
-fn title(h: &Header) -> String {
+/// Target, dither, instrument and its setting, by the header of a file.
+#[must_use]
+pub fn title(h: &Header) -> String {
     let mut parts = Vec::new();
     parts.extend(text(h, "TARGPROP").or(text(h, "TARGNAME")).map(cut));
     let combined = text(h, "ASNTABLE").is_some_and(|a| a.contains("dither-combined"));
