@@ -73,6 +73,6 @@ pub fn write(figure: &Figure, path: &Path, width: usize) -> Result<()> {
 pub fn png_of(figure: &Figure, width: usize) -> Result<Vec<u8>> {
     let drawn = render(figure, width)?;
     let per_metre = width as f64 / (figure.width / 72.0 * 0.0254);
-    png::encode(drawn.width, &drawn.pixels, Some(per_metre.round() as u32))
+    png::encode(drawn.width, drawn.pixels(), Some(per_metre.round() as u32))
         .ok_or_else(|| Error::parameter(format!("no picture is {width} pixels wide")))
 }

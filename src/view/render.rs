@@ -3,11 +3,13 @@
 //! Paths are [`tiny_skia`]'s work. The pixels of a [`Picture`] are sampled on a finer grid of each pixel drawn, so that their edges are as
 //! smooth as lines, also where the picture is turned, and nothing is blurred between them.
 
+use std::cell::OnceCell;
+
 use tiny_skia::{
     FillRule, LineCap, LineJoin, Mask, Paint, PathBuilder, Pixmap, StrokeDash, Transform,
 };
 
-use super::figure::{Colour, Figure, Item, Path, Picture, Rect, Segment, Stroke};
+use super::figure::{Affine, Colour, Figure, Item, Path, Picture, Rect, Segment, Stroke};
 use super::text;
 use crate::{Error, Result};
 
@@ -21,8 +23,16 @@ const LARGEST: f64 = 20_000.0;
 pub struct Pixels {
     /// Columns.
     pub width: usize,
-    /// Red, green, blue and opacity, rows from top to bottom.
-    pub pixels: Vec<[u8; 4]>,
+    /// Red, green, blue and opacity of one after the other, rows from top to bottom.
+    pub bytes: Vec<u8>,
+}
+
+impl Pixels {
+    /// The pixels.
+    #[must_use]
+    pub fn pixels(&self) -> &[[u8; 4]] {
+        self.bytes.as_chunks().0
+    }
 }
 
 /// Draws a figure `width` pixels wide.
@@ -45,20 +55,20 @@ pub fn render(figure: &Figure, width: usize) -> Result<Pixels> {
     }
     let mut canvas = Canvas { pixmap, scale };
     canvas.items(&figure.items, None);
-    let pixels = canvas.pixmap.pixels().iter().map(|p| {
-        let c = p.demultiply();
-        [c.red(), c.green(), c.blue(), c.alpha()]
-    });
+    let opaque = canvas.pixmap.pixels().iter().all(|p| p.is_opaque());
     Ok(Pixels {
         width,
-        pixels: pixels.collect(),
+        bytes: match opaque {
+            true => canvas.pixmap.take(),
+            false => canvas.pixmap.take_demultiplied(),
+        },
     })
 }
 
-/// What may be drawn on: a rectangle in points, and the same as a mask.
+/// What may be drawn on: a rectangle in points, and the same as a mask, which is made when something reaches beyond it.
 struct Clip {
     area: Rect,
-    mask: Mask,
+    mask: OnceCell<Option<Mask>>,
 }
 
 struct Canvas {
@@ -102,29 +112,31 @@ impl Canvas {
         }
     }
 
-    /// A clip within another; none where nothing is left, or the rectangle is none.
+    /// What is left of a rectangle within a clip; none where that is nothing.
     fn clip(&self, area: Rect, within: Option<&Clip>) -> Option<Clip> {
-        let mut mask = Mask::new(self.pixmap.width(), self.pixmap.height())?;
-        let rule = FillRule::Winding;
-        mask.fill_path(&built(&Path::rect(area))?, rule, true, self.transform());
-        let area = match within {
-            None => area,
-            Some(outer) => {
-                let (x, y) = (area.x.max(outer.area.x), area.y.max(outer.area.y));
-                let (w, h) = (
-                    area.right().min(outer.area.right()) - x,
-                    area.bottom().min(outer.area.bottom()) - y,
-                );
-                mask.intersect_path(
-                    &built(&Path::rect(outer.area))?,
-                    rule,
-                    true,
-                    self.transform(),
-                );
-                Rect::new(x, y, w, h)
-            }
-        };
-        (area.w > 0.0 && area.h > 0.0).then_some(Clip { area, mask })
+        let outer = within.map_or(area, |c| c.area);
+        let (x, y) = (area.x.max(outer.x), area.y.max(outer.y));
+        let (right, bottom) = (
+            area.right().min(outer.right()),
+            area.bottom().min(outer.bottom()),
+        );
+        let left = right > x && bottom > y;
+        left.then(|| Clip {
+            area: Rect::new(x, y, right - x, bottom - y),
+            mask: OnceCell::new(),
+        })
+    }
+
+    /// The mask that something of these bounds (points) needs.
+    fn mask<'c>(&self, clip: Option<&'c Clip>, bounds: Rect) -> Option<&'c Mask> {
+        let clip = clip.filter(|c| !c.area.holds(&bounds))?;
+        let made = clip.mask.get_or_init(|| {
+            let mut mask = Mask::new(self.pixmap.width(), self.pixmap.height())?;
+            let edge = built(&Path::rect(clip.area))?;
+            mask.fill_path(&edge, FillRule::Winding, true, self.transform());
+            Some(mask)
+        });
+        made.as_ref()
     }
 
     fn transform(&self) -> Transform {
@@ -139,7 +151,17 @@ impl Canvas {
         clip: Option<&Clip>,
     ) {
         let Some(path) = built(path) else { return };
-        let (transform, mask) = (self.transform(), clip.map(|c| &c.mask));
+        let transform = self.transform();
+        let bounds = path.bounds();
+        let width = stroke.map_or(0.0, |s| s.width);
+        let bounds = Rect::new(
+            f64::from(bounds.left()),
+            f64::from(bounds.top()),
+            f64::from(bounds.width()),
+            f64::from(bounds.height()),
+        )
+        .inset(-width);
+        let mask = self.mask(clip, bounds);
         if let Some(colour) = fill {
             self.pixmap
                 .fill_path(&path, &paint(colour), FillRule::EvenOdd, transform, mask);
@@ -182,11 +204,47 @@ impl Canvas {
         let columns = range(0, clip.x, clip.right(), w);
         let fine = 1.0 / (FINE as f64 * self.scale);
         let all = (FINE * FINE) as u32;
+        // most pixels drawn lie in one of the picture; where it is not turned, that is known for rows and columns
+        let edges = |i: usize| [i, i + 1].map(|i| i as f64 / self.scale);
+        let within = |at: [f64; 2], [low, high]: [f64; 2]| at[0] >= low && at[1] <= high;
+        let [a, b, c, d, e, f] = back.0;
+        let straight = (b == 0.0 && c == 0.0).then(|| {
+            let cell = |at: [f64; 2], [k, m]: [f64; 2], n: usize, ends: [f64; 2]| {
+                let [p, q] = at.map(|v| (k * v + m).floor());
+                let good = p == q && p >= 0.0 && p < n as f64 && within(at, ends);
+                good.then_some(p as usize)
+            };
+            let across = columns
+                .clone()
+                .map(|i| cell(edges(i), [a, e], nx, [clip.x, clip.right()]));
+            let down = rows
+                .clone()
+                .map(|i| cell(edges(i), [d, f], ny, [clip.y, clip.bottom()]));
+            (across.collect::<Vec<_>>(), down.collect::<Vec<_>>())
+        });
         let pixels = self.pixmap.pixels_mut();
-        for row in rows {
+        for row in rows.clone() {
             for column in columns.clone() {
+                let whole = match &straight {
+                    Some((across, down)) => across[column - columns.start]
+                        .zip(down[row - rows.start])
+                        .map(|(u, v)| v * nx + u),
+                    None => {
+                        let (x, y) = (edges(column), edges(row));
+                        let inside =
+                            within(x, [clip.x, clip.right()]) && within(y, [clip.y, clip.bottom()]);
+                        inside.then(|| one(&back, x, y, [nx, ny])).flatten()
+                    }
+                };
+                if whole.is_some_and(|i| picture.pixels[i].0[3] == 0) {
+                    continue;
+                }
                 let mut sum = [0u32; 4];
-                for j in 0..FINE {
+                if let Some(i) = whole {
+                    let [r, g, b, a] = picture.pixels[i].0.map(u32::from);
+                    sum = [r * a, g * a, b * a, a].map(|v| v * all);
+                }
+                for j in 0..if whole.is_some() { 0 } else { FINE } {
                     let y = ((row * FINE + j) as f64 + 0.5) * fine;
                     for i in 0..FINE {
                         let x = ((column * FINE + i) as f64 + 0.5) * fine;
@@ -230,6 +288,20 @@ impl Canvas {
     }
 }
 
+/// The pixel of a picture that a rectangle of the page lies in; none where it lies in several, or outside.
+fn one(back: &Affine, x: [f64; 2], y: [f64; 2], [nx, ny]: [usize; 2]) -> Option<usize> {
+    let at = |x: f64, y: f64| {
+        let [u, v] = back.apply([x, y]);
+        (u.floor(), v.floor())
+    };
+    let (u, v) = at(x[0], y[0]);
+    let same = [(x[1], y[0]), (x[0], y[1]), (x[1], y[1])]
+        .into_iter()
+        .all(|(x, y)| at(x, y) == (u, v));
+    let inside = u >= 0.0 && v >= 0.0 && u < nx as f64 && v < ny as f64;
+    (same && inside).then(|| v as usize * nx + u as usize)
+}
+
 fn paint(Colour([r, g, b, a]): Colour) -> Paint<'static> {
     let mut paint = Paint::default();
     paint.set_color_rgba8(r, g, b, a);
@@ -260,7 +332,6 @@ fn built(path: &Path) -> Option<tiny_skia::Path> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::figure::Affine;
     use super::*;
 
     fn drawn(items: Vec<Item>) -> Pixels {
@@ -275,11 +346,11 @@ mod tests {
             Path::rect(Rect::new(2.0, 1.0, 4.0, 2.0)),
             Colour::BLACK,
         )]);
-        assert_eq!((p.width, p.pixels.len()), (20, 400));
-        let dark = p.pixels.iter().filter(|c| c[0] == 0).count();
+        assert_eq!((p.width, p.pixels().len()), (20, 400));
+        let dark = p.pixels().iter().filter(|c| c[0] == 0).count();
         assert_eq!(dark, 8 * 4);
-        assert_eq!(p.pixels[2 * 20 + 4], [0, 0, 0, 255]);
-        assert_eq!(p.pixels[0], [255; 4]);
+        assert_eq!(p.pixels()[2 * 20 + 4], [0, 0, 0, 255]);
+        assert_eq!(p.pixels()[0], [255; 4]);
     }
 
     #[test]
@@ -293,11 +364,14 @@ mod tests {
         });
         let p = drawn(vec![picture.clone()]);
         // the first row is the lowest
-        assert_eq!(p.pixels[0], [0, 0, 255, 255]);
-        assert_eq!(p.pixels[399], [255, 0, 0, 255]);
+        assert_eq!(p.pixels()[0], [0, 0, 255, 255]);
+        assert_eq!(p.pixels()[399], [255, 0, 0, 255]);
         let half = Rect::new(0.0, 0.0, 5.0, 10.0);
         let p = drawn(vec![Item::clipped("half", half, vec![picture])]);
-        assert_eq!((p.pixels[9], p.pixels[10]), ([0, 0, 255, 255], [255; 4]));
+        assert_eq!(
+            (p.pixels()[9], p.pixels()[10]),
+            ([0, 0, 255, 255], [255; 4])
+        );
     }
 
     #[test]
@@ -308,7 +382,7 @@ mod tests {
             pixels: vec![Colour([0, 0, 0, 128])],
             place: Affine::upright(Rect::new(0.0, 0.0, 10.0, 10.0), 1, 1),
         })]);
-        assert_eq!(p.pixels[0], [127, 127, 127, 255]);
+        assert_eq!(p.pixels()[0], [127, 127, 127, 255]);
         // nonsense draws nothing
         let p = drawn(vec![
             Item::line(
@@ -322,7 +396,7 @@ mod tests {
                 place: Affine([0.0; 6]),
             }),
         ]);
-        assert!(p.pixels.iter().all(|c| *c == [255; 4]));
+        assert!(p.pixels().iter().all(|c| *c == [255; 4]));
         assert!(render(&Figure::new(10.0, 10.0, ""), 0).is_err());
     }
 }
