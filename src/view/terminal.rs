@@ -72,8 +72,8 @@ pub fn image(
             return f64::NAN;
         }
         let up = rows - 1 - y;
-        if larger > 0 {
-            return values[(up / larger) * nx + x / larger];
+        if let (Some(j), Some(i)) = (up.checked_div(larger), x.checked_div(larger)) {
+            return values[j * nx + i];
         }
         let (x, y) = (x * smaller, up * smaller);
         let mut sum = (0.0, 0usize);
