@@ -470,3 +470,39 @@ fn the_program_writes_pictures_and_says_what_is_wrong() {
         assert!(!Path::new("x.png").exists());
     }
 }
+
+#[test]
+fn a_cube_in_the_terminal() {
+    let dir = folder();
+    let cube = navigated(dir.path(), &PLAIN, &[]);
+    let view = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sifu"));
+        let out = command.arg("view").args(args).output().expect("starts");
+        let text = |b: Vec<u8>| String::from_utf8(b).expect("text");
+        (out.status.code(), text(out.stdout), text(out.stderr))
+    };
+    let cube = cube.to_str().expect("text");
+    let (code, shown, said) = view(&[cube, "--width", "50"]);
+    assert_eq!(code, Some(0), "{said}");
+    // a pipe gets no colours, and no line is wider than asked
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    assert!(shown.lines().skip(2).all(|l| l.chars().count() <= 80));
+    for what in [
+        "SATURN-RINGS",
+        "40 x 30 spaxels, 12 wavelengths 5.000 to 5.550 um, 0.0 % invalid",
+        "north ↗, east ↖",
+        "logarithmic",
+    ] {
+        assert!(shown.contains(what), "{what} in {shown}");
+    }
+    let image = shown.lines().skip(3).take_while(|l| !l.contains(" to "));
+    assert_eq!(image.count(), 15);
+    for (args, says) in [
+        (vec!["nowhere.fits"], "nowhere.fits"),
+        (vec![cube, "--wavelength", "9:10"], "5.000 to 5.550 micron"),
+        (vec![cube, "--wavelength", "x"], "FIRST:LAST"),
+    ] {
+        let (code, _, said) = view(&args);
+        assert!(code != Some(0) && said.contains(says), "{said}");
+    }
+}
