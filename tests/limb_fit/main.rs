@@ -1,11 +1,12 @@
 //! The pointing that `nav::limb` finds, against scenes whose offset is known.
 //!
 //! `SIFU_LIMB_SCENES=50 cargo test --release --test limb_fit statistics -- --nocapture` draws 50 scenes of every body (250
-//! in all) and prints the figures that the documentation quotes; a few are drawn without it.
+//! in all) and prints the figures that the documentation quotes; without it a few of the same are drawn.
 
 mod scenes;
 
-use std::time::Instant;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scenes::{BODIES, Body, Face, Look, Random, Setting, draw, observe, wave};
 use sifu::nav::limb::{Fit, Image, Options, Refusal, Regime, fit};
@@ -39,82 +40,111 @@ fn rms(values: impl Iterator<Item = f64>) -> f64 {
     (sum / f64::max(n, 1.0)).sqrt()
 }
 
-/// Share of the pulls within 1 and 2.
-fn within(outcomes: &[&Outcome]) -> [f64; 2] {
+/// Share of the pulls within 1, 2 and 3, and the largest.
+fn pulls(outcomes: &[&Outcome]) -> [f64; 4] {
     let pulls: Vec<f64> = outcomes
         .iter()
         .flat_map(|o| [o.off[0] / o.stated[0], o.off[1] / o.stated[1]])
+        .map(f64::abs)
         .collect();
-    [1.0, 2.0].map(|k| pulls.iter().filter(|p| p.abs() < k).count() as f64 / pulls.len() as f64)
+    let within = |k| pulls.iter().filter(|p| **p < k).count() as f64 / pulls.len().max(1) as f64;
+    let largest = pulls.iter().copied().fold(0.0, f64::max);
+    [within(1.0), within(2.0), within(3.0), largest]
 }
+
+/// What came of a scene, or why nothing did.
+type Found = Result<Outcome, Refusal>;
+
+/// Scenes by body and number, on all processors.
+fn outcomes(jobs: &[(Body, u64)]) -> Vec<Found> {
+    let next = AtomicUsize::new(0);
+    let out: Mutex<Vec<(usize, Found)>> = Mutex::default();
+    let work = || {
+        while let Some((i, (body, k))) = {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            jobs.get(i).map(|job| (i, *job))
+        } {
+            let (face, look, setting, mut r) = draw(k * 977 + body as u64 + 1, body);
+            let image = observe(&face, &look, &setting, &mut r);
+            let found = fit(&[image], &Options::default());
+            let found = found.map(|f| compare(&f, setting.offset, body));
+            out.lock().expect("no panic").push((i, found));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|s| (0..threads).for_each(|_| drop(s.spawn(work))));
+    let mut out = out.into_inner().expect("no panic");
+    out.sort_by_key(|(i, _)| *i);
+    out.into_iter().map(|(_, found)| found).collect()
+}
+
+/// Scenes that nothing was chosen by.
+const UNSEEN: u64 = 20_000;
 
 #[test]
 fn statistics() {
     let asked = std::env::var("SIFU_LIMB_SCENES").ok();
     let each: Option<u64> = asked.map(|n| n.parse().expect("a number of scenes"));
-    let mut all = Vec::new();
-    let mut refused = 0;
-    for body in BODIES {
-        let count = each.unwrap_or(match body {
-            Body::Jupiter | Body::Saturn | Body::Uranus => 1,
-            Body::Neptune | Body::Titan => 3,
-        });
-        let mut time = 0.0;
-        let before = all.len();
-        for k in 0..count {
-            let (face, look, setting, mut r) = draw(k * 977 + body as u64 + 1, body);
-            let image = observe(&face, &look, &setting, &mut r);
-            let start = Instant::now();
-            let found = fit(&[image], &Options::default());
-            time += start.elapsed().as_secs_f64();
-            match found {
-                Ok(found) => all.push(compare(&found, setting.offset, body)),
-                Err(why) => {
-                    println!("{body:?} {k}: {why}");
-                    refused += 1;
-                }
+    let count = |body| {
+        each.unwrap_or(match body {
+            Body::Jupiter | Body::Saturn => 2,
+            Body::Uranus => 2,
+            Body::Neptune => 4,
+            Body::Titan => 8,
+        })
+    };
+    let jobs: Vec<(Body, u64)> = BODIES
+        .into_iter()
+        .flat_map(|body| (0..count(body)).map(move |k| (body, UNSEEN + k)))
+        .collect();
+    let (mut all, mut refused) = (Vec::new(), 0);
+    for ((body, k), found) in jobs.iter().zip(outcomes(&jobs)) {
+        match found {
+            Ok(found) => all.push(found),
+            Err(why) => {
+                println!("{body:?} {k}: {why}");
+                refused += 1;
             }
         }
-        let own: Vec<&Outcome> = all[before..].iter().collect();
-        let [one, two] = within(&own);
+    }
+    let say = |name: &str, own: &[&Outcome]| {
+        let [one, two, three, largest] = pulls(own);
         println!(
-            "{body:?}: {} fits of {:.2} s; best direction rms {:.4} (stated {:.4}), worst {:.4} ({:.4}); within 1 sigma {one:.2}, 2 sigma {two:.2}",
+            "{name}: {} fits; best direction rms {:.4} (stated {:.4}), worst {:.4} ({:.4}); within 1 sigma {one:.3}, 2 sigma {two:.3}, 3 sigma {three:.3}, largest {largest:.1}",
             own.len(),
-            time / count as f64,
             rms(own.iter().map(|o| o.off[0])),
             rms(own.iter().map(|o| o.stated[0])),
             rms(own.iter().map(|o| o.off[1])),
             rms(own.iter().map(|o| o.stated[1])),
         );
+    };
+    for body in BODIES {
+        let own: Vec<&Outcome> = all.iter().filter(|o| o.body == body).collect();
+        say(&format!("{body:?}"), &own);
     }
     let all: Vec<&Outcome> = all.iter().collect();
-    let [one, two] = within(&all);
+    say("all", &all);
+    println!("{refused} refused");
     // both directions of whole discs, the one across the limb where it crosses the field
     let disc = |o: &&&Outcome| o.regime == Regime::Disc || o.body == Body::Titan;
     let across = rms(all.iter().map(|o| o.off[0]));
     let whole = rms(all.iter().filter(disc).flat_map(|o| o.off));
-    println!(
-        "all {}: best direction rms {across:.4} arcsec, both directions of whole discs {whole:.4}; within 1 sigma {one:.3}, 2 sigma {two:.3}; {refused} refused",
-        all.len()
-    );
-    match all.len() {
-        n if n >= 200 => {
-            assert!(across < 0.02, "{across}");
-            assert!(whole < 0.01, "{whole}");
-            assert!((0.61..0.75).contains(&one), "{one}");
-            assert!(refused * 50 <= n, "{refused}");
-        }
-        _ => {
-            // few: none may be far off
-            for o in &all {
-                for k in 0..2 {
-                    let far = o.off[k].abs() / o.stated[k];
-                    assert!(far < 5.0 && o.stated[k] < 0.52, "{:?}: {far} sigma", o.body);
-                }
-            }
-            assert_eq!(refused, 0);
-        }
+    println!("best direction {across:.4}, both directions of whole discs {whole:.4}");
+    let [one, two, _, largest] = pulls(&all);
+    // few scenes scatter more than many do
+    let (most, share) = match all.len() {
+        200.. => (0.012, 0.61..0.75),
+        _ => (0.02, 0.5..0.9),
+    };
+    assert!(across < 0.02, "{across}");
+    assert!(whole < most, "{whole}");
+    assert!(share.contains(&one), "{one}");
+    assert!(two > 0.88, "{two}");
+    assert!(largest < 5.0, "{largest}");
+    for o in &all {
+        assert!(o.off[0].abs() < 0.12 && o.stated[1] < 0.52, "{:?}", o.body);
     }
+    assert!(refused * 25 <= jobs.len(), "{refused}");
 }
 
 /// A plain disc in the middle of the field.
@@ -233,6 +263,30 @@ fn dithers_and_bands_share_one_offset() {
     );
     assert!(o.off.iter().all(|d| d.abs() < 0.01), "{}", joint.message);
     assert!(joint.ellipse()[1] < single.ellipse()[1]);
+}
+
+#[test]
+fn images_that_contradict_each_other_are_refused() {
+    // one of three is half an arcsec off
+    let mut r = Random::new(22);
+    let face = Face::new(Body::Neptune, 1.0, None, &mut r);
+    let mut images = Vec::new();
+    for offset in [[0.1, 0.2], [0.1, 0.2], [0.6, 0.2]] {
+        let look = Look::new(Body::Neptune, &face, wave(0), &mut r);
+        let setting = Setting {
+            body: Body::Neptune,
+            channel: 0,
+            offset,
+            turn: 0.0,
+            centre: [0.1, 0.1],
+            angle: 0.4,
+            signal_to_noise: 100.0,
+        };
+        images.push(observe(&face, &look, &setting, &mut r));
+    }
+    assert!(fit(&images[..2], &Options::default()).is_ok());
+    let why = fit(&images, &Options::default()).expect_err("they contradict each other");
+    println!("half an arcsec apart: {why}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Maps on a fine grid about the body's centre, blurred and read between the grid's points.
 
+use crate::math::cholesky::product;
 use crate::math::vector::Vector;
 
 /// A regular grid on the tangent plane; the body's centre is one of its points.
@@ -46,14 +47,8 @@ impl Grid {
     /// Coordinates of a point, arcsec.
     #[must_use]
     pub fn place(&self, ix: usize, iy: usize) -> [f64; 2] {
-        [ix, iy]
-            .map(|i| i as f64)
-            .into_iter()
-            .zip(self.first)
-            .map(|(i, f)| (i + f as f64) * self.step)
-            .collect::<Vec<_>>()
-            .try_into()
-            .unwrap_or([0.0; 2])
+        let at = |i: usize, first: i64| (i as f64 + first as f64) * self.step;
+        [at(ix, self.first[0]), at(iy, self.first[1])]
     }
 
     fn taps(&self, axis: usize, at: f64) -> Option<Taps> {
@@ -180,7 +175,7 @@ impl Maps {
         let values = self
             .values
             .chunks_exact(self.count)
-            .map(|cell| cell.iter().zip(coefficients).map(|(a, b)| a * b).sum())
+            .map(|cell| product(cell, coefficients))
             .collect();
         Self {
             grid: self.grid,

@@ -17,14 +17,41 @@ const ROUNDS: usize = 12;
 const WIDTH: f64 = 0.7;
 const LONGEST: f64 = 2.0;
 
+/// Spacing (standard errors) and reach (in spacings) of the places where the probability is looked at, and how far (in chi-squared) below
+/// the top they are not followed further.
+const MESH: f64 = 1.0;
+const REACH: i32 = 9;
+const DEEP: f64 = 14.0;
+
+/// Share of the probability on the border from which its mean is not known.
+const BEYOND: f64 = 1e-3;
+/// Variance over that along the axes below which a mesh is too coarse; most other meshes that are tried.
+const NARROW: f64 = 0.25;
+const MESHES: usize = 4;
+
 /// The most probable shift.
 pub struct Posterior {
     /// The shift.
     pub shift: Shift,
     /// Its covariance.
     pub covariance: Square,
-    /// Whether the parabola's top is where it was.
+    /// Whether the probability's hill ends where it was looked at.
     pub converged: bool,
+    /// Scatter of the offsets that single images say, squared and over what their errors make expect; 0 for one image.
+    pub disagreement: f64,
+}
+
+/// An image with what stays the same while the shift is looked for: weights, and widths of the priors of structure.
+struct View<'a> {
+    scene: &'a Scene,
+    weights: &'a [Residual],
+    widths: &'a [[f64; 2]],
+}
+
+impl View<'_> {
+    fn surprise(&self, shift: Shift) -> Option<f64> {
+        self.scene.surprise(shift, self.weights, self.widths)
+    }
 }
 
 /// Climbs from the end of [`refine::refine`]; `None` where there is no top.
@@ -34,18 +61,31 @@ pub fn climb(scenes: &[Scene], from: &Refined, course: Course) -> Option<Posteri
         .iter()
         .map(|s| s.residuals(from.shift, course.weights))
         .collect();
+    let widths: Vec<Vec<[f64; 2]>> = scenes
+        .iter()
+        .zip(&weights)
+        .map(|(s, w)| s.likely_widths(from.shift, w))
+        .collect::<Option<_>>()?;
+    let views: Vec<View> = scenes
+        .iter()
+        .zip(&weights)
+        .zip(&widths)
+        .map(|((scene, weights), widths)| View {
+            scene,
+            weights,
+            widths,
+        })
+        .collect();
     let (information, _) = refine::total(&from.normals, course.pointing, from.shift);
     // axes along which the neighbourhood is looked at: columns of a root of the first guess of the covariance
     let mut axes = root(&refine::inverse(&information, free)?);
     let mut shift = from.shift;
-    let mut converged = false;
-    let mut last = f64::INFINITY;
     let mut curvatures = Vec::new();
+    let mut pulls = Vec::new();
     for _ in 0..ROUNDS {
-        let parabolas = scenes
+        let parabolas = views
             .iter()
-            .zip(&weights)
-            .map(|(s, w)| parabola(s, w, shift, &axes, free))
+            .map(|view| parabola(view, shift, &axes, free))
             .collect::<Option<Vec<_>>>()?;
         let mut slope = [0.0; 3];
         let mut curvature = [[0.0; 3]; 3];
@@ -79,9 +119,11 @@ pub fn climb(scenes: &[Scene], from: &Refined, course: Course) -> Option<Posteri
         for g in 0..free {
             shift[g] += (0..free).map(|i| axes[g][i] * step[i]).sum::<f64>();
         }
+        let back = inverse_of(&axes)?;
+        pulls = parabolas.iter().map(|p| pull(&p.slope, &back)).collect();
         curvatures = parabolas
             .iter()
-            .map(|p| in_shift(&p.curvature, &axes, free))
+            .map(|p| in_shift(&p.curvature, &axes))
             .collect::<Option<_>>()?;
         if usable {
             // half the curvature of minus twice the logarithm is the information
@@ -90,9 +132,7 @@ pub fn climb(scenes: &[Scene], from: &Refined, course: Course) -> Option<Posteri
             // half way, as the curvature depends on the width it is taken over
             let before = product(&axes, &transpose(&axes));
             axes = root(&sum(&found, &before).map(|row| row.map(|v| 0.5 * v)));
-            converged = length < 0.1;
-            last = length;
-            if converged {
+            if length < 0.1 {
                 break;
             }
         } else {
@@ -100,12 +140,154 @@ pub fn climb(scenes: &[Scene], from: &Refined, course: Course) -> Option<Posteri
         }
     }
     let covariance = together(scenes, from, course, &weights, &axes, &curvatures)?;
+    let disagreement = disagreement(&pulls, &curvatures);
+    let mut hill = whole(&views, course.pointing, shift, &axes)?;
+    // a mesh that suits the hill, where the top's own width is far from it
+    let back = inverse_of(&axes)?;
+    for _ in 0..MESHES {
+        if hill.ends && hill.wide {
+            break;
+        }
+        let next = whole(&views, course.pointing, hill.mean, &hill.axes)?;
+        // a narrow hill with a wide foot
+        if hill.ends && !next.ends {
+            break;
+        }
+        hill = next;
+    }
+    // what the top's covariance was widened by stays
+    let turned = product(&hill.axes, &back);
     Some(Posterior {
-        shift,
-        covariance,
-        // to and fro within a third of the error is good enough
-        converged: converged || last < 0.33,
+        shift: hill.mean,
+        covariance: product(&product(&turned, &covariance), &transpose(&turned)),
+        converged: hill.ends,
+        disagreement,
     })
+}
+
+/// Mean and covariance over all of the probability's hill instead of its top, which may be skew or one of two. Along the first two axes;
+/// a turn goes with them as it does at the top.
+fn whole(views: &[View], pointing: Option<f64>, top: Shift, axes: &Square) -> Option<Hill> {
+    let at = |i: i32, j: i32| -> Option<f64> {
+        let (a, b) = (f64::from(i) * MESH, f64::from(j) * MESH);
+        let place: Shift = std::array::from_fn(|g| top[g] + axes[g][0] * a + axes[g][1] * b);
+        let prior = pointing.map_or(0.0, |sd| {
+            (place[0] * place[0] + place[1] * place[1]) / (sd * sd)
+        });
+        let mut sum = prior;
+        for view in views {
+            sum += view.surprise(place)?;
+        }
+        Some(sum)
+    };
+    // from the top outwards, as far as it is not negligible
+    let side = 2 * REACH + 1;
+    let index = |i: i32, j: i32| ((j + REACH) * side + i + REACH) as usize;
+    let mut seen = vec![false; (side * side) as usize];
+    let mut cells: Vec<(i32, i32, f64)> = Vec::new();
+    let mut queue = std::collections::VecDeque::from([(0, 0)]);
+    seen[index(0, 0)] = true;
+    let mut least = f64::INFINITY;
+    while let Some((i, j)) = queue.pop_front() {
+        let here = at(i, j)?;
+        least = least.min(here);
+        cells.push((i, j, here));
+        if here > least + DEEP {
+            continue;
+        }
+        for (i, j) in [(i + 1, j), (i - 1, j), (i, j + 1), (i, j - 1)] {
+            if i.abs() <= REACH && j.abs() <= REACH && !seen[index(i, j)] {
+                seen[index(i, j)] = true;
+                queue.push_back((i, j));
+            }
+        }
+    }
+    let (mut total, mut beyond) = (0.0, 0.0);
+    let (mut mean, mut square) = ([0.0; 2], [[0.0; 2]; 2]);
+    for (i, j, value) in cells {
+        let p = libm::exp(0.5 * (least - value));
+        let place = [f64::from(i) * MESH, f64::from(j) * MESH];
+        total += p;
+        if i.abs() == REACH || j.abs() == REACH {
+            beyond += p;
+        }
+        for g in 0..2 {
+            mean[g] += p * place[g];
+            (0..2).for_each(|h| square[g][h] += p * place[g] * place[h]);
+        }
+    }
+    let mean = mean.map(|v| v / total);
+    let mut spread = [[0.0; 3]; 3];
+    for g in 0..2 {
+        for h in 0..2 {
+            spread[g][h] = square[g][h] / total - mean[g] * mean[h];
+        }
+    }
+    spread[2][2] = 1.0;
+    let shift = std::array::from_fn(|g| top[g] + axes[g][0] * mean[0] + axes[g][1] * mean[1]);
+    let narrowest = spread[0][0].min(spread[1][1]);
+    Some(Hill {
+        mean: shift,
+        axes: product(axes, &root(&spread)),
+        ends: beyond / total < BEYOND,
+        wide: narrowest > NARROW,
+    })
+}
+
+/// All of the probability.
+struct Hill {
+    mean: Shift,
+    /// A root of its covariance.
+    axes: Square,
+    /// Whether it ends where it was looked at.
+    ends: bool,
+    /// Whether it is wide enough for the mesh.
+    wide: bool,
+}
+
+/// Half the fall of minus twice a probability's logarithm with the offset, from its slope along axes of this inverse.
+fn pull(slope: &[f64; 3], back: &Square) -> [f64; 2] {
+    [0, 1].map(|g| -0.5 * (0..3).map(|i| back[i][g] * slope[i]).sum::<f64>())
+}
+
+/// How far apart the tops of single images' probabilities are: chi-squared over degrees of freedom, of the offset alone.
+fn disagreement(pulls: &[[f64; 2]], curvatures: &[Square]) -> f64 {
+    // images that have a top: information, and its product with the place of the top
+    let images: Vec<([[f64; 2]; 2], [f64; 2])> = curvatures
+        .iter()
+        .zip(pulls)
+        .map(|(c, p)| ([[c[0][0], c[0][1]], [c[1][0], c[1][1]]], *p))
+        .filter(|(c, _)| c[0][0] > 0.0 && c[0][0] * c[1][1] > c[0][1] * c[1][0])
+        .collect();
+    if images.len() < 2 {
+        return 0.0;
+    }
+    let solve = |m: &[[f64; 2]; 2], v: [f64; 2]| {
+        let d = m[0][0] * m[1][1] - m[0][1] * m[1][0];
+        [
+            (m[1][1] * v[0] - m[0][1] * v[1]) / d,
+            (m[0][0] * v[1] - m[1][0] * v[0]) / d,
+        ]
+    };
+    let (mut all, mut pull) = ([[0.0; 2]; 2], [0.0; 2]);
+    for (m, p) in &images {
+        for g in 0..2 {
+            pull[g] += p[g];
+            (0..2).for_each(|h| all[g][h] += m[g][h]);
+        }
+    }
+    let mean = solve(&all, pull);
+    let square: f64 = images
+        .iter()
+        .map(|(m, p)| {
+            let own = solve(m, *p);
+            let off = [own[0] - mean[0], own[1] - mean[1]];
+            (0..4)
+                .map(|k| off[k / 2] * off[k % 2] * m[k / 2][k % 2])
+                .sum::<f64>()
+        })
+        .sum();
+    square / (2 * images.len() - 2) as f64
 }
 
 /// Slope and curvature along the axes.
@@ -114,18 +296,12 @@ struct Parabola {
     curvature: Square,
 }
 
-fn parabola(
-    scene: &Scene,
-    weights: &[Residual],
-    shift: Shift,
-    axes: &Square,
-    free: usize,
-) -> Option<Parabola> {
+fn parabola(view: &View, shift: Shift, axes: &Square, free: usize) -> Option<Parabola> {
     let at = |steps: [f64; 3]| {
         let place = std::array::from_fn(|g| {
             shift[g] + WIDTH * (0..3).map(|i| axes[g][i] * steps[i]).sum::<f64>()
         });
-        scene.surprise(place, weights)
+        view.surprise(place)
     };
     let unit = |i: usize, k: f64| {
         let mut out = [0.0; 3];
@@ -155,12 +331,19 @@ fn parabola(
 }
 
 /// A curvature along axes as information on the shift itself.
-fn in_shift(curvature: &Square, axes: &Square, free: usize) -> Option<Square> {
-    let mut lower = *axes;
-    (free..3).for_each(|i| lower[i][i] = 1.0);
-    let back = invert_lower(&lower)?;
+fn in_shift(curvature: &Square, axes: &Square) -> Option<Square> {
+    let back = inverse_of(axes)?;
     let out = product(&product(&transpose(&back), curvature), &back);
     Some(out.map(|row| row.map(|v| 0.5 * v)))
+}
+
+/// Inverse of axes, of which the third is none where no turn is fitted.
+fn inverse_of(axes: &Square) -> Option<Square> {
+    let mut lower = *axes;
+    if lower[2][2] == 0.0 {
+        lower[2][2] = 1.0;
+    }
+    invert_lower(&lower)
 }
 
 /// Inverse of a lower triangular matrix; `None` where its diagonal has a 0.

@@ -26,8 +26,10 @@ pub struct Course {
     pub turn: bool,
     /// Weights of the spaxels.
     pub weights: Weights,
-    /// Whether noise and structure are estimated on the way.
-    pub learn: bool,
+    /// Whether the noise is estimated on the way, and how wide structure spreads.
+    pub noise: bool,
+    /// See `noise`.
+    pub structure: bool,
     /// Most steps.
     pub steps: usize,
     /// A prior on the offset: standard deviation (arcsec) about 0, if any.
@@ -76,18 +78,21 @@ pub fn refine(scenes: &mut [Scene], mut shift: Shift, course: Course) -> Option<
             return None;
         }
         before = step;
-        let learning = course.learn && round < 12;
-        if learning && round % 2 == 1 {
+        if round < 12 && round % 2 == 1 {
             for (scene, normal) in scenes.iter_mut().zip(&normals) {
-                scene.learn_noise(shift, normal);
-                scene.learn_structure(normal);
+                if course.noise {
+                    scene.learn_noise(shift, normal);
+                }
+                if course.structure {
+                    scene.learn_structure(normal);
+                }
             }
         }
         quiet = match length < STILL {
             true => quiet + 1,
             false => 0,
         };
-        if quiet >= 2 && (!course.learn || round >= 12) {
+        if quiet >= 2 && (!course.noise || round >= 12) {
             break;
         }
     }

@@ -30,6 +30,10 @@ pub enum Refusal {
     Weak(f64),
     /// What is seen is not such a body.
     Misfit,
+    /// The offsets of single images disagree by so many times their errors.
+    Disagree(f64),
+    /// So large a share of an image speaks against the offset of the others.
+    Contradiction(f64),
     /// The steps did not come to an end.
     NotConverged,
 }
@@ -53,6 +57,15 @@ impl fmt::Display for Refusal {
                 "the image does not constrain the offset (error {error:.2} arcsec at best)"
             ),
             Self::Misfit => write!(f, "what is seen does not look like the body"),
+            Self::Disagree(factor) => write!(
+                f,
+                "the images contradict each other: their offsets differ by {factor:.1} times their errors"
+            ),
+            Self::Contradiction(share) => write!(
+                f,
+                "the images contradict each other: {:.0} % of one does not fit the offset of the others",
+                100.0 * share
+            ),
             Self::NotConverged => write!(f, "the fit does not converge"),
         }
     }

@@ -15,6 +15,10 @@ const TUKEY: f64 = 6.0;
 pub const LEAST: usize = 25;
 /// Least prior width of belts and of patches, and largest.
 const STRUCTURE: [f64; 3] = [0.14, 0.08, 0.5];
+/// Prior widths of belts and of patches that are equally likely.
+const WIDTHS: [[f64; 3]; 2] = [[0.05, 0.12, 0.3], [0.03, 0.09, 0.3]];
+/// Chi-squared by which a width is worse than another and need not be looked at.
+const UNLIKELY: f64 = 12.0;
 /// Least error of the model relative to its value: of flat fields, and of what the terms leave out.
 const FLOOR: f64 = 0.006;
 
@@ -78,8 +82,18 @@ pub struct Normal {
     /// Coefficients where the shift stays, and how they change with it.
     solved: Vec<f64>,
     response: [Vec<f64>; 3],
+    factor: Cholesky,
+    /// Prior information on each coefficient.
+    prior: Vec<f64>,
+}
+
+impl Normal {
     /// Share of each coefficient that the data determine.
-    determined: Vec<f64>,
+    fn determined(&self) -> Vec<f64> {
+        let inverse = self.factor.inverse_diagonal();
+        let both = inverse.iter().zip(&self.prior);
+        both.map(|(v, p)| (1.0 - v * p).clamp(0.0, 1.0)).collect()
+    }
 }
 
 /// A spaxel in the model: value, standard deviation in use, model, and the weight.
@@ -193,16 +207,43 @@ impl Scene {
     /// Prepares all terms, after a fit with [`Scene::prepare_plain`].
     pub fn prepare_full(&mut self, shift: Shift, margin: f64) {
         let grid = self.grid(shift, margin);
-        let laws = self
-            .terms
-            .iter()
-            .filter(|t| t.family == Family::Darkening)
-            .count();
-        let kept = self.coefficients[..SKY + laws].to_vec();
+        let darkening = self.of(Family::Darkening);
+        let known = terms::Known {
+            darkening: &darkening,
+            structure: [&[], &[]],
+        };
+        (self.maps, self.terms) = terms::full(&self.disc, grid, self.sigma, known, self.priors);
+        let mut coefficients = self.coefficients[..SKY].to_vec();
+        coefficients.extend(darkening);
+        let rest = self.terms.get(coefficients.len() - SKY..).unwrap_or(&[]);
+        coefficients.extend(rest.iter().map(|t| t.family.mean()));
+        self.coefficients = coefficients;
+    }
+
+    /// Products of darkening and structure to first order about what they were found to be, after [`Scene::prepare_full`].
+    pub fn renew_products(&mut self) {
+        let [darkening, zones, patches] =
+            [Family::Darkening, Family::Zones, Family::Patches].map(|f| self.of(f));
+        let known = terms::Known {
+            darkening: &darkening,
+            structure: [&zones, &patches],
+        };
+        let widths: Vec<f64> = self.terms.iter().map(|t| t.prior).collect();
         (self.maps, self.terms) =
-            terms::full(&self.disc, grid, self.sigma, &kept[SKY..], self.priors);
-        self.coefficients = kept;
-        self.coefficients.resize(SKY + self.terms.len(), 0.0);
+            terms::full(&self.disc, self.maps.grid, self.sigma, known, self.priors);
+        // what was learned stays
+        for (term, prior) in self.terms.iter_mut().zip(widths) {
+            term.prior = prior;
+        }
+        self.renew_optics();
+    }
+
+    /// Coefficients of a family.
+    fn of(&self, family: Family) -> Vec<f64> {
+        let all = self.terms.iter().zip(self.coefficients.iter().skip(SKY));
+        all.filter(|(t, _)| t.family == family)
+            .map(|(_, c)| *c)
+            .collect()
     }
 
     /// Errors of the PSF anew from the body as it was fitted, belts and all.
@@ -242,6 +283,15 @@ impl Scene {
             k if k < SKY => 0.1,
             k => self.terms[k - SKY].prior,
         }
+    }
+
+    /// What the prior's mean adds to the normal equations of a coefficient.
+    fn pull(&self, k: usize) -> f64 {
+        let sd = self.prior(k);
+        let mean = k
+            .checked_sub(SKY)
+            .map_or(0.0, |k| self.terms[k].family.mean());
+        mean / (sd * sd)
     }
 
     /// Model and disc alone at every spaxel.
@@ -288,7 +338,7 @@ impl Scene {
         let count = SKY + self.terms.len();
         let total = self.maps.combined(&self.coefficients[SKY..]);
         let n = count + 4;
-        let mut sums = vec![0.0; n * n];
+        let mut products = Products::new(n);
         let mut row = vec![0.0; n];
         for (p, r) in self.pixels.iter().zip(weights) {
             if r.weight <= 0.0 {
@@ -296,8 +346,9 @@ impl Scene {
             }
             self.row(p, shift, &total, &mut row);
             // the disc's change with the shift is taken about the present shift
-            accumulate(&mut sums, &row, r.weight / (r.deviation * r.deviation));
+            products.add(&row, r.weight / (r.deviation * r.deviation));
         }
+        let sums = products.finish();
         let at = |i: usize, j: usize| sums[i.max(j) * n + i.min(j)];
         let mut own = vec![0.0; count * count];
         for i in 0..count {
@@ -309,7 +360,7 @@ impl Scene {
         }
         let factor = Cholesky::new(count, &own)?;
         let value = n - 1;
-        let mut solved: Vec<f64> = (0..count).map(|i| at(i, value)).collect();
+        let mut solved: Vec<f64> = (0..count).map(|i| at(i, value) + self.pull(i)).collect();
         factor.solve(&mut solved);
         let response: [Vec<f64>; 3] = std::array::from_fn(|g| {
             let mut column: Vec<f64> = (0..count).map(|i| at(i, count + g)).collect();
@@ -326,19 +377,16 @@ impl Scene {
             let through: f64 = (0..count).map(|i| at(i, count + g) * solved[i]).sum();
             gradient[g] = at(count + g, value) - through;
         }
-        let inverse = factor.inverse();
-        let determined = (0..count)
-            .map(|i| {
-                let sd = self.prior(i);
-                (1.0 - inverse[i * count + i] / (sd * sd)).clamp(0.0, 1.0)
-            })
+        let prior = (0..count)
+            .map(|i| 1.0 / (self.prior(i) * self.prior(i)))
             .collect();
         Some(Normal {
             information,
             gradient,
             solved,
             response,
-            determined,
+            factor,
+            prior,
         })
     }
 
@@ -391,6 +439,7 @@ impl Scene {
     /// Prior widths of structure from what was found of it (the evidence of the data; MacKay 1992,
     /// doi:10.1162/neco.1992.4.3.415).
     pub fn learn_structure(&mut self, normal: &Normal) {
+        let determined = normal.determined();
         for (family, least) in [
             (Family::Zones, STRUCTURE[0]),
             (Family::Patches, STRUCTURE[1]),
@@ -399,7 +448,7 @@ impl Scene {
             for (k, term) in self.terms.iter().enumerate() {
                 if term.family == family {
                     squares += self.coefficients[SKY + k] * self.coefficients[SKY + k];
-                    known += normal.determined[SKY + k];
+                    known += determined[SKY + k];
                 }
             }
             if known < 1.0 {
@@ -416,7 +465,7 @@ impl Scene {
     /// Errors that agree with the scatter of the residuals: a factor (1 at least) where the disc is faint, a share of the
     /// model's brightness where it is bright.
     pub fn learn_noise(&mut self, shift: Shift, normal: &Normal) {
-        let used: f64 = normal.determined.iter().sum();
+        let used: f64 = normal.determined().iter().sum();
         let n = self.pixels.len() as f64;
         let free = ((n - used) / n).max(0.2).sqrt();
         let residuals = self.residuals(shift, Weights::Tukey);
@@ -466,12 +515,38 @@ impl Scene {
     }
 
     /// Minus twice the logarithm of the probability of the data at a shift, whatever the terms are, but for a constant:
-    /// what remains of the data after the best terms, what the priors say to these, and the volume that they have.
-    pub fn surprise(&self, shift: Shift, weights: &[Residual]) -> Option<f64> {
+    /// what remains of the data after the best terms, what the priors say to these, and the volume that they have. How wide the
+    /// priors of structure (zones, patches) are is not known either: the mean over some.
+    pub fn surprise(&self, shift: Shift, weights: &[Residual], widths: &[[f64; 2]]) -> Option<f64> {
+        let sums = self.products(shift, weights);
+        let found: Vec<f64> = widths
+            .iter()
+            .map(|widths| self.given(&sums, *widths))
+            .collect::<Option<_>>()?;
+        let least = found.iter().copied().fold(f64::INFINITY, f64::min);
+        let sum: f64 = found.iter().map(|e| libm::exp(0.5 * (least - e))).sum();
+        Some(least - 2.0 * libm::log(sum))
+    }
+
+    /// Of [`WIDTHS`], those that the data at a shift do not speak against.
+    pub fn likely_widths(&self, shift: Shift, weights: &[Residual]) -> Option<Vec<[f64; 2]>> {
+        let sums = self.products(shift, weights);
+        let all = WIDTHS[0]
+            .iter()
+            .flat_map(|zones| WIDTHS[1].iter().map(move |patches| [*zones, *patches]));
+        let found: Vec<([f64; 2], f64)> = all
+            .map(|widths| Some((widths, self.given(&sums, widths)?)))
+            .collect::<Option<_>>()?;
+        let least = found.iter().fold(f64::INFINITY, |m, f| m.min(f.1));
+        let kept = found.into_iter().filter(|f| f.1 < least + UNLIKELY);
+        Some(kept.map(|f| f.0).collect())
+    }
+
+    /// Sums of the products of terms and value over the spaxels.
+    fn products(&self, shift: Shift, weights: &[Residual]) -> Vec<f64> {
         let count = SKY + self.terms.len();
-        let n = count + 1;
-        let mut sums = vec![0.0; n * n];
-        let mut row = vec![0.0; n];
+        let mut products = Products::new(count + 1);
+        let mut row = vec![0.0; count + 1];
         for (p, r) in self.pixels.iter().zip(weights) {
             if r.weight <= 0.0 {
                 continue;
@@ -481,25 +556,44 @@ impl Scene {
             let [u, v] = turn(p.at, shift);
             self.maps.read(u, v, &mut row[SKY..count]);
             row[count] = p.value;
-            accumulate(&mut sums, &row, r.weight / (r.deviation * r.deviation));
+            products.add(&row, r.weight / (r.deviation * r.deviation));
         }
+        products.finish()
+    }
+
+    /// The same with given prior widths of zones and of patches, from the sums of the products of terms and value.
+    fn given(&self, sums: &[f64], widths: [f64; 2]) -> Option<f64> {
+        let count = SKY + self.terms.len();
+        let n = count + 1;
         let mut own = vec![0.0; count * count];
+        let mut volume = 0.0;
         for i in 0..count {
             own[i * count..=i * count + i].copy_from_slice(&sums[i * n..=i * n + i]);
-            let sd = self.prior(i);
+            let family = i.checked_sub(SKY).map(|k| self.terms[k].family);
+            let sd = match family {
+                Some(Family::Zones) => widths[0],
+                Some(Family::Patches) => widths[1],
+                _ => self.prior(i),
+            };
             own[i * count + i] += 1.0 / (sd * sd);
+            volume += 2.0 * libm::log(sd);
         }
         let factor = Cholesky::new(count, &own)?;
-        let right = &sums[count * n..count * n + count];
-        let mut solved = right.to_vec();
+        let products = &sums[count * n..count * n + count];
+        let right: Vec<f64> = products
+            .iter()
+            .enumerate()
+            .map(|(i, v)| v + self.pull(i))
+            .collect();
+        let mut solved = right.clone();
         factor.solve(&mut solved);
         let explained: f64 = right.iter().zip(&solved).map(|(a, b)| a * b).sum();
-        Some(sums[n * n - 1] - explained + factor.log_determinant())
+        Some(sums[n * n - 1] - explained + factor.log_determinant() + volume)
     }
 
     /// Number of parameters that the data determine.
     pub fn freedom(normal: &Normal) -> f64 {
-        normal.determined.iter().sum()
+        normal.determined().iter().sum()
     }
 
     /// Maps of the terms.
@@ -542,15 +636,61 @@ pub fn turn(at: [f64; 2], shift: Shift) -> [f64; 2] {
     [c * x + s * y, c * y - s * x]
 }
 
-/// Adds the products of a row's values to the lower half of a square matrix.
-fn accumulate(sums: &mut [f64], row: &[f64], weight: f64) {
-    for (i, (line, v)) in sums.chunks_exact_mut(row.len()).zip(row).enumerate() {
-        let v = weight * v;
-        if v != 0.0 {
-            for (s, b) in line[..=i].iter_mut().zip(row) {
-                *s += v * b;
+/// Sums of products of rows' values, the lower half of a square matrix.
+struct Products {
+    sums: Vec<f64>,
+    /// Rows that wait, each with the root of its weight, and how many.
+    rows: Vec<f64>,
+    waiting: usize,
+    n: usize,
+}
+
+/// Rows that are added at once.
+const BATCH: usize = 4;
+
+impl Products {
+    fn new(n: usize) -> Self {
+        Self {
+            sums: vec![0.0; n * n],
+            rows: vec![0.0; n * BATCH],
+            waiting: 0,
+            n,
+        }
+    }
+
+    fn add(&mut self, row: &[f64], weight: f64) {
+        let root = weight.sqrt();
+        let from = self.waiting * self.n;
+        for (to, v) in self.rows[from..from + self.n].iter_mut().zip(row) {
+            *to = root * v;
+        }
+        self.waiting += 1;
+        if self.waiting == BATCH {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.rows[self.waiting * self.n..].fill(0.0);
+        self.waiting = 0;
+        let (a, rest) = self.rows.split_at(self.n);
+        let (b, rest) = rest.split_at(self.n);
+        let (c, d) = rest.split_at(self.n);
+        for (i, line) in self.sums.chunks_exact_mut(self.n).enumerate() {
+            let [p, q, r, s] = [a[i], b[i], c[i], d[i]];
+            if p == 0.0 && q == 0.0 && r == 0.0 && s == 0.0 {
+                continue;
+            }
+            let four = a.iter().zip(b).zip(c.iter().zip(d));
+            for (to, ((a, b), (c, d))) in line[..=i].iter_mut().zip(four) {
+                *to += p * a + q * b + (r * c + s * d);
             }
         }
+    }
+
+    fn finish(mut self) -> Vec<f64> {
+        self.flush();
+        self.sums
     }
 }
 

@@ -6,18 +6,27 @@
 
 use super::disc::{Disc, Surface};
 use super::grid::{Grid, Maps};
+use crate::math::cholesky::Cholesky;
 
 /// Full width at half maximum in standard deviations of a Gaussian.
 pub const FWHM: f64 = 2.354_820_045_030_949;
-/// Laws of darkening: four of emitted light, two of reflected.
-const LAWS: usize = 6;
+/// Laws of darkening: four of emitted light, three of reflected.
+const LAWS: usize = 7;
+/// Those of emitted light.
+const EMITTED: usize = 4;
 /// Phase angle (radians) below which reflected light is darkened just as emitted light may be.
 const SMALL_PHASE: f64 = 0.01;
 /// Brightness, of the brightest, below which a disc's structure does not fall with its darkening.
-const FAINTEST: f64 = 0.6;
+const FAINTEST: f64 = 0.05;
+/// Least and largest factor of structure.
+const FACTOR: [f64; 2] = [0.1, 4.0];
 /// Most functions of latitude, and of place along one axis.
 const MOST_ZONES: usize = 40;
-const MOST_PATCHES: usize = 6;
+const MOST_PATCHES: usize = 8;
+/// Latitude (radians) over which the brightness of belts and zones is alike, and distance (radii) over which that of spots is:
+/// those of giant planets are some 0.05 to 0.3 wide.
+const BELT: f64 = 0.13;
+const SPOT: f64 = 0.15;
 
 /// What a term stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +41,19 @@ pub enum Family {
     Optics,
     /// Altitude of the limb.
     Altitude,
+    /// What products of darkening and structure have too much of as they are taken to first order: known, its coefficient is 1.
+    Product,
+}
+
+impl Family {
+    /// What its coefficients are before the data are seen.
+    #[must_use]
+    pub fn mean(self) -> f64 {
+        match self {
+            Self::Product => 1.0,
+            _ => 0.0,
+        }
+    }
 }
 
 /// A term's meaning and the standard deviation its coefficient has before the data are seen.
@@ -75,6 +97,11 @@ impl Splines {
         self.intervals + 3
     }
 
+    /// Where a function is largest.
+    fn peak(&self, k: usize) -> f64 {
+        self.low + (k as f64 - 1.0) * self.step
+    }
+
     /// First of the four functions that are not 0 at `x`, and their values.
     fn at(&self, x: f64) -> (usize, [f64; 4]) {
         let p = ((x - self.low) / self.step).clamp(0.0, self.intervals as f64);
@@ -93,8 +120,17 @@ impl Splines {
 /// Laws of darkening at a point.
 fn laws(s: Surface) -> [f64; LAWS] {
     let grazing = s.mu.max(0.03);
-    let reflected = libm::pow(s.mu0, 0.6) * libm::pow(grazing, -0.4);
-    [1.0, s.mu, s.mu * s.mu, s.mu.sqrt(), reflected, s.mu0]
+    let reflected = (s.mu0 / grazing).sqrt();
+    let single = s.mu0 / (s.mu + s.mu0).max(1e-9);
+    [
+        1.0,
+        s.mu,
+        s.mu * s.mu,
+        s.mu.sqrt(),
+        reflected,
+        s.mu0,
+        single,
+    ]
 }
 
 /// Places along a side of a grid cell: that the limb crosses, close to the limb or the terminator, anywhere else.
@@ -160,7 +196,7 @@ fn over(disc: &Disc, grid: Grid, sigma: f64, mut f: impl FnMut(f64, f64, Surface
 #[must_use]
 pub fn plain(disc: &Disc, grid: Grid, sigma: f64) -> (Maps, Vec<Term>) {
     let count = match disc.phase < SMALL_PHASE {
-        true => LAWS - 2,
+        true => EMITTED,
         false => LAWS,
     };
     let mut maps = Maps::new(grid, count);
@@ -178,15 +214,87 @@ pub fn plain(disc: &Disc, grid: Grid, sigma: f64) -> (Maps, Vec<Term>) {
     (maps.blurred(sigma), terms)
 }
 
-/// All terms, given the coefficients of the darkening that a first fit found.
+/// What a fit found of the disc: coefficients of the darkening, of zones and of patches.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Of the laws of darkening.
+    pub darkening: &'a [f64],
+    /// Of zones and of patches; empty where they were not fitted yet.
+    pub structure: [&'a [f64]; 2],
+}
+
+/// Structure on the disc: factors of its brightness.
+struct Structure {
+    radius: f64,
+    resolved: bool,
+    zones: Splines,
+    patches: [Splines; 2],
+}
+
+impl Structure {
+    /// Number of zones and of patches.
+    fn counts(&self) -> [usize; 2] {
+        match self.resolved {
+            true => [
+                self.zones.count(),
+                self.patches[0].count() * self.patches[1].count(),
+            ],
+            false => [0, 2],
+        }
+    }
+
+    /// Adds the functions that are not 0 at a place to a list, zones counted from 0 and patches after them.
+    fn at(&self, x: f64, y: f64, s: Surface, out: &mut Vec<(usize, f64)>) {
+        let first = self.counts()[0];
+        if !self.resolved {
+            out.push((first, x / self.radius));
+            out.push((first + 1, y / self.radius));
+            return;
+        }
+        let (k, v) = self.zones.at(libm::asin(s.sin_lat));
+        out.extend(v.iter().enumerate().map(|(i, v)| (k + i, *v)));
+        let ((kx, vx), (ky, vy)) = (self.patches[0].at(x), self.patches[1].at(y));
+        let width = self.patches[0].count();
+        for (j, vy) in vy.iter().enumerate() {
+            let line = first + (ky + j) * width + kx;
+            out.extend(vx.iter().enumerate().map(|(i, vx)| (line + i, vx * vy)));
+        }
+    }
+
+    /// Roots of the correlations of zones and of patches: exponential, by [`BELT`] and [`SPOT`].
+    fn roots(&self) -> [Option<Cholesky>; 2] {
+        if !self.resolved {
+            return [None, None];
+        }
+        let [n, m] = self.counts();
+        let width = self.patches[0].count();
+        let belt = |i: usize, j: usize| (self.zones.peak(i) - self.zones.peak(j)) / BELT;
+        let spot = |i: usize, j: usize| {
+            let dx = self.patches[0].peak(i % width) - self.patches[0].peak(j % width);
+            let dy = self.patches[1].peak(i / width) - self.patches[1].peak(j / width);
+            libm::hypot(dx, dy) / (SPOT * self.radius)
+        };
+        let root = |n: usize, distance: &dyn Fn(usize, usize) -> f64| {
+            let correlation: Vec<f64> = (0..n * n)
+                .map(|k| libm::exp(-distance(k / n, k % n).abs()))
+                .collect();
+            Cholesky::new(n, &correlation)
+        };
+        [root(n, &belt), root(m, &spot)]
+    }
+}
+
+/// All terms, to first order about what a fit found. The structure's are independent deviates; the splines' coefficients that they
+/// stand for are alike where their places are close.
 #[must_use]
 pub fn full(
     disc: &Disc,
     grid: Grid,
     sigma: f64,
-    darkening: &[f64],
+    known: Known,
     priors: Priors,
 ) -> (Maps, Vec<Term>) {
+    let darkening = known.darkening;
     let count = darkening.len();
     let brightness = |s: Surface| -> f64 {
         let values = laws(s);
@@ -203,39 +311,54 @@ pub fn full(
         brightest = brightest.max(brightness(s));
     });
     let fwhm = sigma * FWHM;
-    let resolved = 2.0 * disc.radius > 1.5 * fwhm;
-    let zones = Splines::new(low[2], high[2], 0.7 * fwhm / disc.radius, MOST_ZONES);
-    let patches = [0, 1].map(|k| Splines::new(low[k], high[k], 2.0 * fwhm, MOST_PATCHES));
-    let (n_zones, n_patches) = match resolved {
-        true => (zones.count(), patches[0].count() * patches[1].count()),
-        false => (0, 2),
+    let structure = Structure {
+        radius: disc.radius,
+        resolved: 2.0 * disc.radius > 1.5 * fwhm,
+        zones: Splines::new(low[2], high[2], 0.7 * fwhm / disc.radius, MOST_ZONES),
+        patches: [0, 1].map(|k| Splines::new(low[k], high[k], 1.4 * fwhm, MOST_PATCHES)),
     };
-    let first_patch = count + n_zones;
-    let first_optics = first_patch + n_patches;
+    let counts = structure.counts();
+    let n_structure = counts[0] + counts[1];
+    let roots = structure.roots();
+    // coefficients of the splines, from those of the deviates
+    let mut found = vec![0.0; n_structure];
+    let (zones, patches) = found.split_at_mut(counts[0]);
+    for ((to, from), root) in [zones, patches]
+        .into_iter()
+        .zip(known.structure)
+        .zip(&roots)
+    {
+        if to.len() == from.len() {
+            to.copy_from_slice(from);
+            if let Some(root) = root {
+                root.times(to);
+            }
+        }
+    }
+    let first_patch = count + counts[0];
+    let product = first_patch + counts[1];
+    let first_optics = product + 1;
     let total = first_optics + 5;
     let mut maps = Maps::new(grid, total);
     // the fitted disc, and the same a little larger
     let mut fitted = Maps::new(grid, 1);
+    let mut functions: Vec<(usize, f64)> = Vec::new();
     let mut entries: Vec<(usize, f64)> = Vec::new();
+    let factor = |functions: &[(usize, f64)]| {
+        let sum: f64 = functions.iter().map(|(k, v)| v * found[*k]).sum();
+        (1.0 + sum).clamp(FACTOR[0], FACTOR[1])
+    };
     over(disc, grid, sigma, |x, y, s, share| {
-        entries.clear();
-        entries.extend(laws(s).into_iter().take(count).enumerate());
-        let b = brightness(s);
-        fitted.deposit(x, y, share, &[(0, b)]);
+        functions.clear();
+        structure.at(x, y, s, &mut functions);
+        let (b, f) = (brightness(s), factor(&functions));
+        fitted.deposit(x, y, share, &[(0, b * f)]);
         let b = b.max(FAINTEST * brightest);
-        if resolved {
-            let (k, v) = zones.at(libm::asin(s.sin_lat));
-            entries.extend(v.iter().enumerate().map(|(i, v)| (count + k + i, b * v)));
-            let ((kx, vx), (ky, vy)) = (patches[0].at(x), patches[1].at(y));
-            let width = patches[0].count();
-            for (j, vy) in vy.iter().enumerate() {
-                let line = first_patch + (ky + j) * width + kx;
-                entries.extend(vx.iter().enumerate().map(|(i, vx)| (line + i, b * vx * vy)));
-            }
-        } else {
-            entries.push((first_patch, b * x / disc.radius));
-            entries.push((first_patch + 1, b * y / disc.radius));
-        }
+        entries.clear();
+        let laws = laws(s).into_iter().take(count);
+        entries.extend(laws.map(|law| law * f).enumerate());
+        entries.extend(functions.iter().map(|(k, v)| (count + k, b * v)));
+        entries.push((product, b * (1.0 - f)));
         maps.deposit(x, y, share, &entries);
     });
     // small against the PSF, so that the change is of first order
@@ -243,9 +366,18 @@ pub fn full(
     let larger = disc.grown(1.0 + growth);
     let mut grown = Maps::new(grid, 1);
     over(&larger, grid, sigma, |x, y, s, share| {
-        grown.deposit(x, y, share, &[(0, brightness(s))]);
+        functions.clear();
+        structure.at(x, y, s, &mut functions);
+        grown.deposit(x, y, share, &[(0, brightness(s) * factor(&functions))]);
     });
     let mut maps = maps.blurred(sigma);
+    for (root, first) in roots.iter().zip([count, first_patch]) {
+        if let Some(root) = root {
+            for cell in maps.values.chunks_exact_mut(total) {
+                root.transposed(&mut cell[first..]);
+            }
+        }
+    }
     let grown = grown.blurred(sigma);
     let fitted = fitted.blurred(sigma);
     for (i, cell) in maps.values.chunks_exact_mut(total).enumerate() {
@@ -255,7 +387,8 @@ pub fn full(
     let family = |k: usize| match k {
         k if k < count => (Family::Darkening, if k == 0 { 2.0 } else { 1.0 }),
         k if k < first_patch => (Family::Zones, 0.15),
-        k if k < first_optics => (Family::Patches, 0.1),
+        k if k < product => (Family::Patches, 0.1),
+        k if k < first_optics => (Family::Product, 1e-3),
         k if k < first_optics + 3 => (Family::Optics, priors.psf),
         k if k == first_optics + 3 => (Family::Optics, 0.1),
         _ => (Family::Altitude, priors.altitude),
