@@ -336,14 +336,44 @@ fn whirl(to: &Matrix, rate: &Matrix) -> Vector {
 }
 
 /// A vector turned for `t` seconds with an angular velocity.
-fn about(whirl: Vector, t: f64, v: Vector) -> Vector {
-    let rate = norm(whirl);
-    if rate == 0.0 || t == 0.0 {
+pub(super) fn about(whirl: Vector, t: f64, v: Vector) -> Vector {
+    let square = t * t * dot(whirl, whirl);
+    if square == 0.0 {
         return v;
     }
-    let axis = scale(1.0 / rate, whirl);
-    let half = libm::sin(0.5 * rate * t);
-    let (s, less) = (libm::sin(rate * t), 2.0 * half * half);
-    let across = cross(axis, v);
-    add(v, add(scale(s, across), scale(less, cross(axis, across))))
+    // sine over the angle, and 1 less the cosine over its square
+    let (s, less) = match square < 1e-4 {
+        // what is left out is below the last bit
+        true => (
+            1.0 - square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0)),
+            0.5 - square / 24.0 * (1.0 - square / 30.0 * (1.0 - square / 56.0)),
+        ),
+        false => {
+            let angle = square.sqrt();
+            let half = libm::sin(0.5 * angle);
+            (libm::sin(angle) / angle, 2.0 * half * half / square)
+        }
+    };
+    let turn = scale(t, whirl);
+    let across = cross(turn, v);
+    add(v, add(scale(s, across), scale(less, cross(turn, across))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_turns_are_turns() {
+        let v = [1.0, -2.0, 0.5];
+        let axis = unit([0.3, -0.2, 0.9]);
+        for angle in [1e-9, 1e-4, 0.009_999, 0.010_001, 1.3] {
+            let got = about(axis, angle, v);
+            let (s, c) = libm::sincos(angle);
+            let along = scale(dot(axis, v) * (1.0 - c), axis);
+            let want = add(add(scale(c, v), scale(s, cross(axis, v))), along);
+            assert!(norm(sub(got, want)) < 1e-15, "{angle}");
+        }
+        assert_eq!(about([0.0; 3], 5.0, v), v);
+    }
 }

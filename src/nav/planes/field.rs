@@ -2,8 +2,8 @@
 
 use std::cell::OnceCell;
 
-use super::seen::{self, Light, Point, RingPoint};
-use crate::math::vector::{Vector, dot, norm, scale, sub, unit};
+use super::seen::{self, Light, Point, RingPoint, Scenery, Upright, length};
+use crate::math::vector::{Vector, apply, dot, scale, sub};
 use crate::nav::Aspect;
 
 /// Some directions, and where their lines of sight go.
@@ -24,6 +24,9 @@ pub struct Field<'a> {
     seen_light: OnceCell<Vec<Light>>,
     seen_state: OnceCell<Vec<[f64; 2]>>,
     seen_ring: OnceCell<Vec<Option<RingPoint>>>,
+    seen_east: OnceCell<Vec<f64>>,
+    near_east: OnceCell<Vec<f64>>,
+    upright: OnceCell<Vec<[f64; 2]>>,
     speed: OnceCell<Vec<f64>>,
 }
 
@@ -51,6 +54,9 @@ impl<'a> Field<'a> {
             seen_light: OnceCell::new(),
             seen_state: OnceCell::new(),
             seen_ring: OnceCell::new(),
+            seen_east: OnceCell::new(),
+            near_east: OnceCell::new(),
+            upright: OnceCell::new(),
             speed: OnceCell::new(),
         }
     }
@@ -66,8 +72,8 @@ impl<'a> Field<'a> {
     /// Directions of sight, length 1, body's frame.
     pub(super) fn look(&self) -> &[Vector] {
         self.look.get_or_init(|| {
-            let both = self.ra.iter().zip(self.dec);
-            both.map(|(ra, dec)| self.aspect.look(*ra, *dec)).collect()
+            let look = |d: &Vector| apply(&self.aspect.to_body, self.aspect.unaberrated(*d));
+            self.seen_directions().iter().map(look).collect()
         })
     }
 
@@ -105,21 +111,14 @@ impl<'a> Field<'a> {
     /// Light at the points of the surface.
     pub(super) fn light(&self) -> &[Light] {
         self.light.get_or_init(|| {
-            let surface = self.aspect.surface();
+            let squares = self.aspect.radii.map(|r| r * r);
             let at = |p: &Vector| {
                 if p[0].is_nan() {
-                    return Light {
-                        phase: f64::NAN,
-                        incidence: f64::NAN,
-                        emission: f64::NAN,
-                    };
+                    return Light::NONE;
                 }
-                let i = surface.illumination(*p, self.aspect.observer, self.aspect.sun);
-                Light {
-                    phase: i.phase,
-                    incidence: i.incidence,
-                    emission: i.emission,
-                }
+                let normal = std::array::from_fn(|i| p[i] / squares[i]);
+                let (observer, sun) = (self.aspect.observer, self.aspect.sun);
+                Light::of(normal, sub(observer, *p), sub(sun, *p))
             };
             self.hit().iter().map(at).collect()
         })
@@ -133,38 +132,64 @@ impl<'a> Field<'a> {
     /// Points of the surface, each with its own light time.
     pub(super) fn seen(&self) -> &[Point] {
         self.seen.get_or_init(|| {
-            let all = self.seen_directions().iter();
-            all.map(|d| seen::meet(self.aspect, *d)).collect()
+            let scenery = Scenery::new(self.aspect);
+            let all = self.look().iter();
+            all.map(|u| seen::meet(&scenery, *u)).collect()
         })
     }
 
     /// Angles at those points.
     pub(super) fn seen_light(&self) -> &[Light] {
         self.seen_light.get_or_init(|| {
+            let scenery = Scenery::new(self.aspect);
             let all = self.seen().iter();
-            all.map(|p| seen::light(self.aspect, *p)).collect()
+            all.map(|p| seen::light(&scenery, *p)).collect()
         })
     }
 
     /// Distances and velocities away of those points.
     pub(super) fn seen_state(&self) -> &[[f64; 2]] {
         self.seen_state.get_or_init(|| {
+            let scenery = Scenery::new(self.aspect);
             let all = self.seen().iter();
-            all.map(|p| seen::state(self.aspect, *p)).collect()
+            all.map(|p| seen::state(&scenery, *p)).collect()
         })
     }
 
     /// Points of the equatorial plane that the body does not hide, each with its own light time.
     pub(super) fn seen_ring(&self) -> &[Option<RingPoint>] {
         self.seen_ring.get_or_init(|| {
-            let all = self.seen_directions().iter().zip(self.seen_state());
-            let seen = |(d, [range, _]): (&Vector, &[f64; 2])| {
-                let point = seen::meet_ring(self.aspect, *d)?;
+            let scenery = Scenery::new(self.aspect);
+            let all = self.look().iter().zip(self.seen_state());
+            let seen = |(u, [range, _]): (&Vector, &[f64; 2])| {
+                let point = seen::meet_ring(&scenery, *u)?;
                 // off the disc there is no range
                 let hidden = point.range > *range;
                 (!hidden).then_some(point)
             };
             all.map(seen).collect()
+        })
+    }
+
+    /// East longitudes (radians) of those points; NaN where there is none.
+    pub(super) fn seen_east(&self) -> &[f64] {
+        self.seen_east
+            .get_or_init(|| self.on_seen(super::surface::east))
+    }
+
+    /// East longitudes (radians) of the nearest points.
+    pub(super) fn near_east(&self) -> &[f64] {
+        self.near_east
+            .get_or_init(|| self.at_limb(super::surface::east))
+    }
+
+    /// Coordinates about the body's centre with its north pole up, the pole where it is seen: arcsec to the west and to the north.
+    pub(super) fn upright(&self) -> &[[f64; 2]] {
+        self.upright.get_or_init(|| {
+            let (pole, _) = self.aspect.apparent([0.0, 0.0, self.aspect.radii[2]]);
+            let upright = Upright::new(self.aspect, pole);
+            let all = self.seen_directions().iter();
+            all.map(|d| upright.at(*d)).collect()
         })
     }
 
@@ -212,8 +237,7 @@ impl<'a> Field<'a> {
     /// Distance of a point from the surface along its radius.
     pub(super) fn height(&self, p: Vector) -> f64 {
         let r = self.aspect.radii;
-        let far = norm(p);
-        let u = unit(p);
-        far - 1.0 / norm([u[0] / r[0], u[1] / r[1], u[2] / r[2]])
+        let far = length(p);
+        far - far / length([p[0] / r[0], p[1] / r[1], p[2] / r[2]])
     }
 }

@@ -1,6 +1,6 @@
 //! Planes of the limb: the point of the line of sight that is nearest to the body's centre.
 
-use super::surface::{centric, east, graphic, graphic_longitude, west};
+use super::surface::{centric, graphic, to_side, west};
 use super::{Family, Field, Kind, Plane};
 use crate::math::vector::Vector;
 
@@ -20,7 +20,7 @@ pub(super) const FAMILY: Family = Family {
             unit: "deg",
             about: "Longitude (west) of the point nearest to the centre",
             kind: Kind::Navigator,
-            of: |f| f.at_limb(|p| west(east(p))),
+            of: |f| f.near_east().iter().map(|e| west(*e)).collect(),
         },
         Plane {
             name: "DISTANCE_LIMB",
@@ -41,7 +41,10 @@ pub(super) const FAMILY: Family = Family {
             unit: "deg",
             about: "Planetographic longitude of the point nearest to the centre",
             kind: Kind::Exact,
-            of: |f| f.at_limb(|p| graphic_longitude(f.aspect, p)),
+            of: |f| {
+                let all = f.near_east().iter();
+                all.map(|e| to_side(f.aspect, *e)).collect()
+            },
         },
         Plane {
             name: "LIMB-LAT-GRAPHIC",

@@ -5,7 +5,7 @@
 //! along the body's axes and the other along those of J2000. Points of limb and rings come out up to some km off, and
 //! turned by what the body turns in up to a second. With stellar aberration it takes the shift of the centre for that of all.
 
-use super::seen::{Point, km_per_arcsec, state, upright};
+use super::seen::{Upright, km_per_arcsec};
 use super::{Family, Field, Kind, Plane};
 use crate::math::vector::{Vector, add, dot, norm, scale, sub};
 use crate::nav::{Aspect, LIGHT};
@@ -154,8 +154,8 @@ fn across(f: &Field, unit: impl Fn(&Aspect) -> f64, axis: usize) -> Vec<f64> {
     let Some(anchor) = Anchor::of(a) else {
         return nothing(f);
     };
-    let (pole, unit) = (anchor.pole(a), unit(a));
-    let at = |d: &Vector| unit * upright(a, *d, pole)[axis];
+    let (upright, unit) = (Upright::new(a, anchor.pole(a)), unit(a));
+    let at = |d: &Vector| unit * upright.at(*d)[axis];
     f.seen_directions().iter().map(at).collect()
 }
 
@@ -184,10 +184,10 @@ fn ring(f: &Field, which: usize) -> Vec<f64> {
         return nothing(f);
     };
     let normal = sub(anchor.pole(a), a.position);
-    let both = f.seen_directions().iter().zip(f.seen());
-    let at = |(d, p): (&Vector, &Point)| {
+    let both = f.seen_directions().iter().zip(f.seen_state());
+    let at = |(d, [seen, _]): (&Vector, &[f64; 2])| {
         let range = dot(normal, a.position) / dot(normal, *d);
-        let hidden = range > state(a, *p)[0];
+        let hidden = range > *seen;
         if !range.is_finite() || range < 0.0 || hidden {
             return f64::NAN;
         }

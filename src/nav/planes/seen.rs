@@ -5,16 +5,76 @@
 
 use super::Field;
 use super::field::NOWHERE;
-use crate::math::vector::{Vector, add, apply_back, cross, dot, norm, scale, sub};
+use crate::math::vector::{Vector, add, apply, apply_back, cross, dot, norm, scale, sub};
+use crate::nav::aspect::about;
 use crate::nav::{Aspect, LIGHT, direction};
+
+/// Seconds by which the light of a point may still move.
+const STILL: f64 = 1e-12;
 
 /// A point of the surface, seen in one direction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Point {
     /// Body's frame, as it is turned when the light leaves the point, km; NaN where the line of sight misses the body.
     pub(super) place: Vector,
+    /// To it from the observer, along the same axes, km.
+    pub(super) ray: Vector,
     /// Seconds from the light of the centre to that of the point.
     pub(super) delay: f64,
+}
+
+/// What does not depend on the direction, along the body's axes as they are turned when the light leaves its centre: so all is reckoned
+/// where the ellipsoid is plain, and the turn in between is all that is left to do for a point.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scenery<'a> {
+    pub(super) aspect: &'a Aspect,
+    straight: Vector,
+    velocity: Vector,
+    acceleration: Vector,
+    observer_velocity: Vector,
+    sun: Vector,
+}
+
+impl<'a> Scenery<'a> {
+    pub(super) fn new(aspect: &'a Aspect) -> Self {
+        let [straight, velocity, acceleration, observer_velocity, sun] = [
+            aspect.straight,
+            aspect.target_velocity,
+            aspect.target_acceleration,
+            aspect.observer_velocity,
+            aspect.sun_inertial,
+        ]
+        .map(|v| apply(&aspect.to_body, v));
+        Self {
+            aspect,
+            straight,
+            velocity,
+            acceleration,
+            observer_velocity,
+            sun,
+        }
+    }
+
+    /// Along the body's axes as they are turned `t` seconds later.
+    fn turned(&self, v: Vector, t: f64) -> Vector {
+        about(self.aspect.whirl, -t, v)
+    }
+
+    /// Body's centre from the observer then.
+    fn centre_at(&self, t: f64) -> Vector {
+        let bent = add(self.velocity, scale(0.5 * t, self.acceleration));
+        add(self.straight, scale(t, bent))
+    }
+}
+
+/// Length of what is neither so large nor so small that its square is out of range.
+pub(super) fn length(v: Vector) -> f64 {
+    dot(v, v).sqrt()
+}
+
+/// Angle of two vectors of length 1, exact for small and for large ones.
+pub(super) fn between(u: Vector, v: Vector) -> f64 {
+    2.0 * libm::atan2(length(sub(u, v)), length(add(u, v)))
 }
 
 /// A point of the plane of the equator.
@@ -42,20 +102,23 @@ pub(super) fn directions(f: &Field) -> Vec<Vector> {
     both.map(|(ra, dec)| direction(*ra, *dec)).collect()
 }
 
-/// Where a line of sight first meets the surface.
-pub(super) fn meet(a: &Aspect, seen: Vector) -> Point {
-    let d = a.unaberrated(seen);
+/// Where a line of sight (length 1, along the body's axes as they are turned when the light leaves its centre) first meets the
+/// surface.
+pub(super) fn meet(s: &Scenery, look: Vector) -> Point {
+    let a = s.aspect;
     let surface = a.surface();
     let at = |t: f64| {
-        let from = a.into_body(scale(-1.0, a.centre_at(t)), t);
-        let hit = surface.intercept(from, a.into_body(d, t))?;
-        Some((hit, norm(sub(hit, from))))
+        let from = s.turned(scale(-1.0, s.centre_at(t)), t);
+        let place = surface.intercept(from, s.turned(look, t))?;
+        let ray = sub(place, from);
+        Some((place, ray, length(ray)))
     };
     let miss = Point {
         place: NOWHERE,
+        ray: NOWHERE,
         delay: f64::NAN,
     };
-    let Some((mut place, mut range)) = at(0.0) else {
+    let Some((mut place, mut ray, mut range)) = at(0.0) else {
         return miss;
     };
     let mut delay = 0.0;
@@ -67,31 +130,30 @@ pub(super) fn meet(a: &Aspect, seen: Vector) -> Point {
         let Some(hit) = at(delay) else {
             return miss;
         };
-        (place, range) = hit;
-        if moved < 1e-12 {
+        (place, ray, range) = hit;
+        if moved < STILL {
             break;
         }
     }
-    Point { place, delay }
+    Point { place, ray, delay }
 }
 
 /// Where a line of sight meets the plane of the equator in front of the observer.
-pub(super) fn meet_ring(a: &Aspect, seen: Vector) -> Option<RingPoint> {
-    let d = a.unaberrated(seen);
+pub(super) fn meet_ring(s: &Scenery, look: Vector) -> Option<RingPoint> {
+    let a = s.aspect;
     // the plane moves with the body while light is on its way: range * (d - v t'(range)) solved for the range
     let rate = match a.correction.is_none() {
         true => 0.0,
         false => a.correction.sign() / LIGHT,
     };
-    let v = a.target_velocity;
-    let start = sub(a.straight, scale(rate * LIGHT * a.light_time, v));
-    let range = dot(a.pole, start) / dot(a.pole, sub(d, scale(rate, v)));
+    let start = s.straight[2] - rate * LIGHT * a.light_time * s.velocity[2];
+    let range = start / (look[2] - rate * s.velocity[2]);
     if !(range.is_finite() && range >= 0.0) {
         return None;
     }
     let delay = a.delay(range);
-    let arm = sub(scale(range, d), a.centre_at(delay));
-    let [x, y, _] = a.into_body(arm, delay);
+    let arm = sub(scale(range, look), s.centre_at(delay));
+    let [x, y, _] = s.turned(arm, delay);
     Some(RingPoint {
         place: [x, y, 0.0],
         delay,
@@ -114,75 +176,111 @@ pub(super) fn sun_from(a: &Aspect, place: Vector, delay: f64) -> Vector {
 }
 
 /// Angles at a point of the surface.
-pub(super) fn light(a: &Aspect, p: Point) -> Light {
+pub(super) fn light(s: &Scenery, p: Point) -> Light {
+    let a = s.aspect;
     if p.place[0].is_nan() {
-        return Light {
-            phase: f64::NAN,
-            incidence: f64::NAN,
-            emission: f64::NAN,
-        };
+        return Light::NONE;
     }
-    let normal = a.from_body(a.surface().normal(p.place), p.delay);
-    let straight = add(a.centre_at(p.delay), a.from_body(p.place, p.delay));
-    let observer = scale(-1.0, a.aberrated(straight));
-    let sun = sun_from(a, p.place, p.delay);
-    use crate::math::vector::angle;
-    Light {
-        phase: angle(observer, sun),
-        incidence: angle(normal, sun),
-        emission: angle(normal, observer),
+    let [a2, b2, c2] = a.radii.map(|r| r * r);
+    let normal = [p.place[0] / a2, p.place[1] / b2, p.place[2] / c2];
+    let (observer, sun) = match a.correction.has_aberration() {
+        true => {
+            let straight = add(a.centre_at(p.delay), a.from_body(p.place, p.delay));
+            let seen = a.into_body(a.aberrated(straight), p.delay);
+            let sun = a.into_body(sun_from(a, p.place, p.delay), p.delay);
+            (scale(-1.0, seen), sun)
+        }
+        false => {
+            let sun = sub(s.sun, scale(p.delay, s.velocity));
+            (scale(-1.0, p.ray), sub(s.turned(sun, p.delay), p.place))
+        }
+    };
+    Light::of(normal, observer, sun)
+}
+
+impl Light {
+    /// Where there is no point.
+    pub(super) const NONE: Self = Self {
+        phase: f64::NAN,
+        incidence: f64::NAN,
+        emission: f64::NAN,
+    };
+
+    /// From the directions of the surface's normal, of the observer and of the Sun, of any length.
+    pub(super) fn of(normal: Vector, observer: Vector, sun: Vector) -> Self {
+        let [n, o, l] = [normal, observer, sun].map(|v| scale(1.0 / length(v), v));
+        Self {
+            phase: between(o, l),
+            incidence: between(n, l),
+            emission: between(n, o),
+        }
     }
 }
 
 /// Distance from the observer to a point of the body (km), and the rate at which it is seen to grow (km/s).
 ///
 /// With a single step of light time the epoch is that of the step, which SPICE takes from the geometry at the observer's epoch.
-pub(super) fn state(a: &Aspect, p: Point) -> [f64; 2] {
+pub(super) fn state(s: &Scenery, p: Point) -> [f64; 2] {
+    let a = s.aspect;
     if p.place[0].is_nan() {
         return [f64::NAN; 2];
     }
-    let t = match a.correction.steps() {
+    let (t, x) = match a.correction.steps() {
         1 => {
             let (centre, turn) = &a.now;
-            a.delay(norm(add(*centre, apply_back(turn, p.place))))
+            let t = a.delay(norm(add(*centre, apply_back(turn, p.place))));
+            (t, add(s.turned(s.centre_at(t), t), p.place))
         }
-        _ => p.delay,
+        _ => (p.delay, p.ray),
     };
-    let x = add(a.centre_at(t), a.from_body(p.place, t));
-    let v = add(a.velocity_at(t), a.from_body(cross(a.whirl, p.place), t));
-    let range = norm(x);
+    let v = add(s.velocity, scale(t, s.acceleration));
+    let v = add(s.turned(v, t), cross(a.whirl, p.place));
+    let own = s.turned(s.observer_velocity, t);
+    let range = length(x);
     let n = scale(1.0 / range, x);
     let sign = a.correction.sign();
     let rate = match a.correction.is_none() {
         true => 0.0,
-        false => dot(n, sub(v, a.observer_velocity)) / LIGHT / (1.0 - sign * dot(n, v) / LIGHT),
+        false => dot(n, sub(v, own)) / LIGHT / (1.0 - sign * dot(n, v) / LIGHT),
     };
-    [
-        range,
-        dot(n, sub(scale(1.0 + sign * rate, v), a.observer_velocity)),
-    ]
+    [range, dot(n, sub(scale(1.0 + sign * rate, v), own))]
 }
 
-/// Coordinates about the body's centre on the sky, arcsec: to the west and to the north.
-pub(super) fn angular(a: &Aspect, seen: Vector) -> [f64; 2] {
-    let [ra, dec] = a.centre().map(f64::to_radians);
-    let ((sa, ca), (sd, cd)) = (libm::sincos(ra), libm::sincos(dec));
-    let along = dot(seen, [cd * ca, cd * sa, sd]);
-    let east = dot(seen, [-sa, ca, 0.0]);
-    let north = dot(seen, [-sd * ca, -sd * sa, cd]);
-    let arcsec = |v: f64| v.to_degrees() * 3600.0;
-    [
-        -arcsec(libm::atan2(east, along)),
-        arcsec(libm::atan2(north, libm::hypot(along, east))),
-    ]
+/// The sky about the body's centre, its north pole up.
+pub(super) struct Upright {
+    axes: [Vector; 3],
+    sine: f64,
+    cosine: f64,
 }
 
-/// The same turned so that the body's north pole, seen at `pole` (J2000 axes), is up.
-pub(super) fn upright(a: &Aspect, seen: Vector, pole: Vector) -> [f64; 2] {
-    let [x, y] = angular(a, seen);
-    let [px, py] = angular(a, pole);
-    let (s, c) = libm::sincos(libm::atan2(px, py));
-    [c * x - s * y, s * x + c * y]
+impl Upright {
+    /// With the pole seen at `pole` (J2000 axes).
+    pub(super) fn new(a: &Aspect, pole: Vector) -> Self {
+        let [ra, dec] = a.centre().map(f64::to_radians);
+        let ((sa, ca), (sd, cd)) = (libm::sincos(ra), libm::sincos(dec));
+        let mut out = Self {
+            axes: [
+                [cd * ca, cd * sa, sd],
+                [-sa, ca, 0.0],
+                [-sd * ca, -sd * sa, cd],
+            ],
+            sine: 0.0,
+            cosine: 1.0,
+        };
+        let [x, y] = out.at(pole);
+        (out.sine, out.cosine) = libm::sincos(libm::atan2(x, y));
+        out
+    }
+
+    /// Coordinates of a direction, arcsec: to the west and to the north.
+    pub(super) fn at(&self, seen: Vector) -> [f64; 2] {
+        let [along, east, north] = self.axes.map(|axis| dot(seen, axis));
+        let arcsec = |v: f64| v.to_degrees() * 3600.0;
+        let x = -arcsec(libm::atan2(east, along));
+        let y = arcsec(libm::atan2(north, (along * along + east * east).sqrt()));
+        let (s, c) = (self.sine, self.cosine);
+        [c * x - s * y, s * x + c * y]
+    }
 }
 
 /// Kilometres at the body's distance that an arcsecond spans.

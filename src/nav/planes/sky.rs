@@ -1,6 +1,6 @@
 //! Planes of the sky itself.
 
-use super::seen::{km_per_arcsec, upright};
+use super::seen::km_per_arcsec;
 use super::{Family, Field, Kind, Plane};
 
 pub(super) const FAMILY: Family = Family {
@@ -73,10 +73,6 @@ fn pixels(f: &Field, of: impl Fn(usize, usize) -> usize) -> Vec<f64> {
         .collect()
 }
 
-/// Coordinates about the body's centre with its north pole up, the pole where it is seen.
 fn across(f: &Field, unit: f64, axis: usize) -> Vec<f64> {
-    let a = f.aspect;
-    let (pole, _) = a.apparent([0.0, 0.0, a.radii[2]]);
-    let at = |d: &crate::math::vector::Vector| unit * upright(a, *d, pole)[axis];
-    f.seen_directions().iter().map(at).collect()
+    f.upright().iter().map(|place| unit * place[axis]).collect()
 }
