@@ -19,5 +19,7 @@ pub mod quantile;
 pub mod regions;
 pub mod ring_filter;
 pub mod sigma_clip;
+pub mod sin_cos;
 pub mod sorting_network;
 pub mod vector;
+pub mod wave_sums;

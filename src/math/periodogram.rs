@@ -1,25 +1,19 @@
 //! The highest peak of a Lomb-Scargle periodogram with a floating mean (Zechmeister and Kurster 2009), as
 //! `astropy.timeseries.LombScargle(x, y).power(f)` has it with its defaults.
 //!
-//! The power needs sums of sines and cosines over the data at every frequency. A sum over data is a function
-//! of the frequency with a limited band: it is found on a regular grid much finer than the data's
-//! resolution, where sines follow from the grid point before by one rotation, and interpolated from there.
-//! Frequencies within the error of the interpolation of the highest are then computed directly.
+//! The power needs sums of sines and cosines over the data at every frequency, which [`WaveSums`] has fast and nearly.
+//! Frequencies within its error of the highest are then computed directly.
 
 use std::f64::consts::PI;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pairwise_sum::pairwise_sum;
-
-/// Grid points for one cycle across the data.
-const OVERSAMPLING: f64 = 8.0;
-
-/// Grid points an interpolated value is made from.
-const POINTS: usize = 12;
+use super::wave_sums::{Places, WaveSums};
 
 /// Fewer data are searched directly.
 const FEW: usize = 32;
 
-/// Largest error of an interpolated power, far above what it is (below 1e-8).
+/// Largest error of a fast power, far above what it is (below 1e-8).
 const TOLERANCE: f64 = 1e-6;
 
 /// Places of data and the frequencies that are searched: what the periodograms of several data share.
@@ -30,16 +24,59 @@ pub struct Periodogram {
     grid: Option<Grid>,
 }
 
-/// Grid of frequencies, and what depends on the places only.
+/// Fast sums, and what depends on the places only.
 #[derive(Debug, Clone)]
 struct Grid {
-    first: f64,
-    step: f64,
-    count: usize,
+    plan: Arc<Plan>,
     /// Places about their middle.
-    x: Vec<f64>,
+    places: Places,
     /// At every searched frequency: mean of cosine and sine, and their (co)variances.
-    places: Vec<Moments>,
+    moments: Vec<Moments>,
+}
+
+/// Sums at the searched frequencies and at twice these. Searches of many data at the same frequencies share it.
+#[derive(Debug)]
+struct Plan {
+    frequencies: Vec<f64>,
+    once: WaveSums,
+    twice: WaveSums,
+}
+
+/// Longest transform, for each frequency that is searched: beyond that the direct way is as fast.
+const LONGEST: usize = 16;
+
+/// Plans that are kept for the next data.
+const KEPT: usize = 16;
+
+static PLANS: Mutex<Vec<Arc<Plan>>> = Mutex::new(Vec::new());
+
+impl Plan {
+    fn new(frequencies: &[f64], reach: f64) -> Option<Self> {
+        let longest = LONGEST * frequencies.len();
+        let doubled: Vec<f64> = frequencies.iter().map(|f| 2.0 * f).collect();
+        Some(Self {
+            frequencies: frequencies.to_vec(),
+            once: WaveSums::new(frequencies, reach, longest)?,
+            twice: WaveSums::new(&doubled, reach, longest)?,
+        })
+    }
+
+    /// The plan for these frequencies and places so far from 0, kept from before or made now, which is the same.
+    fn find(frequencies: &[f64], reach: f64) -> Option<Arc<Self>> {
+        let mut kept = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |p: &Arc<Self>| {
+            p.frequencies == frequencies && p.once.serves(reach) && p.twice.serves(reach)
+        };
+        if let Some(plan) = kept.iter().find(|p| fits(p)) {
+            return Some(Arc::clone(plan));
+        }
+        let plan = Arc::new(Self::new(frequencies, reach)?);
+        if kept.len() == KEPT {
+            kept.remove(0);
+        }
+        kept.push(Arc::clone(&plan));
+        Some(plan)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +91,15 @@ struct Moments {
 impl Periodogram {
     /// Prepares a search of `frequencies` (cycles for a unit of `x`, in any order) for data at `x`.
     pub fn new(x: Vec<f64>, frequencies: Vec<f64>) -> Self {
-        let grid = Grid::new(&x, &frequencies);
+        let nominal = frequencies.clone();
+        Self::of_unit(x, frequencies, 1.0, &nominal)
+    }
+
+    /// As [`Self::new`] for `x` in a unit of its own: `nominal` holds the frequencies in cycles for a unit of `x * unit`.
+    /// Searches of the same nominal frequencies share what does not depend on the data.
+    pub fn of_unit(x: Vec<f64>, frequencies: Vec<f64>, unit: f64, nominal: &[f64]) -> Self {
+        let sane = x.len() >= FEW && frequencies.len() >= FEW && frequencies.len() == nominal.len();
+        let grid = sane.then(|| Grid::new(&x, unit, nominal)).flatten();
         Self {
             x,
             frequencies,
@@ -71,11 +116,7 @@ impl Periodogram {
         let mean = y.iter().fold(0.0, |s, v| s + v) / y.len() as f64;
         let y: Vec<f64> = y.iter().map(|v| v - mean).collect();
         let all = || 0..self.frequencies.len();
-        let Some(power) = self
-            .grid
-            .as_ref()
-            .and_then(|g| g.powers(&y, &self.frequencies))
-        else {
+        let Some(power) = self.grid.as_ref().and_then(|g| g.powers(&y)) else {
             return self.highest(&y, all());
         };
         let top = power.iter().fold(f64::NEG_INFINITY, |m, p| m.max(*p));
@@ -138,42 +179,28 @@ fn direct(x: &[f64], y: &[f64], omega: f64) -> f64 {
 
 impl Grid {
     /// None where the direct way is as good or the only one.
-    fn new(x: &[f64], frequencies: &[f64]) -> Option<Self> {
-        let bounds = |v: &[f64]| {
-            v.iter()
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| {
-                    (a.min(*v), b.max(*v))
-                })
-        };
-        let ((x0, x1), (f0, f1)) = (bounds(x), bounds(frequencies));
-        let step = 1.0 / (OVERSAMPLING * (x1 - x0));
-        let margin = (POINTS / 2 + 1) as f64;
-        let count = (f1 - f0) / step + 2.0 * margin;
-        let sane = x.iter().chain(frequencies).all(|v| v.is_finite())
-            && x.len() >= FEW
-            && frequencies.len() >= FEW
-            && step.is_finite()
-            // beyond that many the direct way is faster
-            && count < 4.0 * frequencies.len() as f64;
-        if !sane {
+    fn new(x: &[f64], unit: f64, frequencies: &[f64]) -> Option<Self> {
+        let bounds = (f64::INFINITY, f64::NEG_INFINITY);
+        let (low, high) = x
+            .iter()
+            .fold(bounds, |(a, b), v| (a.min(v * unit), b.max(v * unit)));
+        let (middle, reach) = (0.5 * (low + high), 0.5 * (high - low));
+        if !(x.iter().all(|x| x.is_finite()) && reach > 0.0) {
             return None;
         }
-        let middle = 0.5 * (x0 + x1);
-        let x: Vec<f64> = x.iter().map(|x| x - middle).collect();
-        let n = x.len() as f64;
-        let count = count.ceil() as usize + 1;
-        let first = f0 - margin * step;
-        let ones = vec![1.0; x.len()];
-        let at_f = sums(&x, &ones, first, step, count);
-        // the same grid step at twice the frequencies
-        let first2 = 2.0 * f0 - margin * step;
-        let count2 = (2.0 * (f1 - f0) / step + 2.0 * margin).ceil() as usize + 1;
-        let at_2f = sums(&x, &ones, first2, step, count2);
-        let places = frequencies
+        let plan = Plan::find(frequencies, reach)?;
+        let x: Vec<f64> = x
             .iter()
-            .map(|f| {
-                let (c, s) = at((f - first) / step, &at_f);
-                let (c2, s2) = at((2.0 * f - first2) / step, &at_2f);
+            .map(|x| (x * unit - middle).clamp(-reach, reach))
+            .collect();
+        let (n, ones) = (x.len() as f64, vec![1.0; x.len()]);
+        let places = plan.once.places(&x);
+        let once = plan.once.sums(&places, &ones);
+        let twice = plan.twice.sums(&plan.twice.places(&x), &ones);
+        let moments = once
+            .into_iter()
+            .zip(twice)
+            .map(|((c, s), (c2, s2))| {
                 let (c, s, c2, s2) = (c / n, s / n, c2 / n, s2 / n);
                 Moments {
                     c,
@@ -185,26 +212,22 @@ impl Grid {
             })
             .collect();
         Some(Self {
-            first,
-            step,
-            count,
-            x,
+            plan,
             places,
+            moments,
         })
     }
 
     /// Powers at all frequencies; none where they are not to be had this way.
-    fn powers(&self, y: &[f64], frequencies: &[f64]) -> Option<Vec<f64>> {
+    fn powers(&self, y: &[f64]) -> Option<Vec<f64>> {
         let n = y.len() as f64;
         let mean = pairwise_sum(y) / n;
         let squares: Vec<f64> = y.iter().map(|y| y * y).collect();
         let yy = pairwise_sum(&squares) / n - mean * mean;
-        let sums = sums(&self.x, y, self.first, self.step, self.count);
-        frequencies
-            .iter()
-            .zip(&self.places)
-            .map(|(f, m)| {
-                let (yc, ys) = at((f - self.first) / self.step, &sums);
+        let sums = self.plan.once.sums(&self.places, y);
+        sums.iter()
+            .zip(&self.moments)
+            .map(|((yc, ys), m)| {
                 let (yc, ys) = (yc / n - mean * m.c, ys / n - mean * m.s);
                 let det = m.cc * m.ss - m.cs * m.cs;
                 let p = (m.ss * yc * yc + m.cc * ys * ys - 2.0 * m.cs * yc * ys) / (yy * det);
@@ -214,66 +237,6 @@ impl Grid {
             .collect()
     }
 }
-
-/// Sums of `y cos(2 pi f x)` and `y sin(2 pi f x)` at `count` frequencies from `first` on.
-fn sums(x: &[f64], y: &[f64], first: f64, step: f64, count: usize) -> Vec<(f64, f64)> {
-    /// Data side by side, for vector instructions.
-    const LANES: usize = 8;
-    let mut out = vec![(0.0, 0.0); count];
-    for (x, y) in x.chunks(LANES).zip(y.chunks(LANES)) {
-        let mut turn = ([0.0; LANES], [0.0; LANES]);
-        let mut now = ([0.0; LANES], [0.0; LANES]);
-        for (i, (x, y)) in x.iter().zip(y).enumerate() {
-            (turn.1[i], turn.0[i]) = (2.0 * PI * step * x).sin_cos();
-            let (s, c) = (2.0 * PI * first * x).sin_cos();
-            (now.0[i], now.1[i]) = (y * c, y * s);
-        }
-        for out in &mut out {
-            let (mut c, mut s) = (0.0, 0.0);
-            for i in 0..LANES {
-                let (a, b) = (now.0[i], now.1[i]);
-                c += a;
-                s += b;
-                now.0[i] = a * turn.0[i] - b * turn.1[i];
-                now.1[i] = a * turn.1[i] + b * turn.0[i];
-            }
-            out.0 += c;
-            out.1 += s;
-        }
-    }
-    out
-}
-
-/// The value between grid points by Lagrange's polynomial through the nearest [`POINTS`].
-fn at(place: f64, grid: &[(f64, f64)]) -> (f64, f64) {
-    let before = (POINTS / 2 - 1) as f64;
-    let start = (place.floor() - before).clamp(0.0, (grid.len() - POINTS) as f64);
-    let t = place - start;
-    let grid = &grid[start as usize..][..POINTS];
-    let nearest = t.round();
-    if t == nearest && (0.0..POINTS as f64).contains(&t) {
-        return grid[t as usize];
-    }
-    let (mut sum, mut c, mut s) = (0.0, 0.0, 0.0);
-    for (i, (&(gc, gs), weight)) in grid.iter().zip(BARYCENTRIC).enumerate() {
-        let w = weight / (t - i as f64);
-        sum += w;
-        c += w * gc;
-        s += w * gs;
-    }
-    (c / sum, s / sum)
-}
-
-/// Barycentric weights of equidistant points: binomial coefficients with alternating sign.
-const BARYCENTRIC: [f64; POINTS] = {
-    let mut w = [1.0; POINTS];
-    let mut i = 1;
-    while i < POINTS {
-        w[i] = -w[i - 1] * (POINTS - i) as f64 / i as f64;
-        i += 1;
-    }
-    w
-};
 
 #[cfg(test)]
 mod tests {
@@ -307,7 +270,7 @@ mod tests {
             let p = Periodogram::new(x.clone(), f.clone());
             let mean = y.iter().sum::<f64>() / n as f64;
             let y: Vec<f64> = y.iter().map(|v| v - mean).collect();
-            let powers = p.grid.as_ref().and_then(|g| g.powers(&y, &f));
+            let powers = p.grid.as_ref().and_then(|g| g.powers(&y));
             let Some(powers) = powers else {
                 assert_eq!(n, 40, "the grid serves large n");
                 continue;

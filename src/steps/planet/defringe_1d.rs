@@ -26,8 +26,10 @@
 //! the instrument is not MIRI.
 //!
 //! ## Differs from jwst
-//! jwst has no such step on cubes; the correction itself is its own, to the bit. The reference pipeline does not
-//! know wavelengths that are a table (`WAVE-TAB`), and has the sign of CRPIX3 wrong (1 in calwebb's cubes).
+//! jwst has no such step on cubes; the correction itself is its own, to the bit but for about one spaxel in a hundred, in
+//! which the fit of sines of nearly the same frequency is so uncertain that the last bits of its sums matter: values there
+//! are up to about 1e-6 apart. The reference pipeline does not know wavelengths that are a table (`WAVE-TAB`), and has the
+//! sign of CRPIX3 wrong (1 in calwebb's cubes).
 //!
 //! ## References
 //! King et al. (2023), doi:10.3847/2515-5172/ad045f (`defringe_1d`); jwst 3.0.0 `residual_fringe.fit_residual_fringes_1d`.

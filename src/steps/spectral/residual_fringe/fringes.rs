@@ -65,8 +65,9 @@ impl Fringes {
             .filter(|i| fit_weights[*i] > 1e-5)
             .rev()
             .collect();
-        let periodogram =
-            Periodogram::new(good.iter().map(|i| x[*i]).collect(), frequencies.clone());
+        let places = good.iter().map(|i| x[*i]).collect();
+        let nominal: Vec<f64> = component.periods(1.0).iter().map(|p| 1.0 / p).collect();
+        let periodogram = Periodogram::of_unit(places, frequencies.clone(), lowest, &nominal);
 
         let angles: Vec<f64> = x.iter().map(|x| 2.0 * PI * x).collect();
         let data = Data {

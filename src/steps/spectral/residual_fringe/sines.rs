@@ -9,6 +9,7 @@ use std::f64::consts::{LN_10, PI};
 use super::failure::Failure;
 use crate::math::dense::Factors;
 use crate::math::pairwise_sum::pairwise_sum;
+use crate::math::sin_cos::sin_cos;
 
 /// Change of chi squared below which a fit has settled, relative where chi squared is above 1.
 const TOLERANCE: f64 = 1e-4;
@@ -151,9 +152,7 @@ impl Sines {
             if !known || cos.len() != n {
                 cos.resize(n, 0.0);
                 sin.resize(n, 0.0);
-                for ((x, cos), sin) in data.angles.iter().zip(&mut *cos).zip(&mut *sin) {
-                    (*sin, *cos) = (x * f).sin_cos();
-                }
+                sin_cos(data.angles, f, sin, cos);
             }
             for ((value, cos), sin) in self.values.iter_mut().zip(cos).zip(sin) {
                 let wave = a * *cos + b * *sin;
