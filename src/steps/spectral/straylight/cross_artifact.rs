@@ -3,8 +3,9 @@
 //! The sums agree with those of jwst's compiled kernel to the last bit: every source pixel adds its five
 //! terms to a pixel one after the other, in order of the source's column. What makes it fast: the terms
 //! depend on the distance only, so that a row needs few exponentials; sources without light are left
-//! out; and a peak is left out where its term is so much below the Lorentzian of the same source,
-//! added just before, that it would be lost in rounding.
+//! out; a peak is left out where its term is so much below the Lorentzian of the same source, added just before, that it
+//! would be lost in rounding; and processors that have fused multiplications divide by reciprocals, corrected so that every
+//! quotient is rounded as a division rounds it.
 
 use std::ops::Range;
 
@@ -37,6 +38,8 @@ struct Terms {
     lowest: isize,
     /// Denominators of the Lorentzian from the lowest distance on.
     below: Vec<f64>,
+    /// One over each of them, where quotients can be made of these.
+    reciprocals: Option<Vec<f64>>,
     peaks: Vec<Peak>,
     /// Whether a source without light adds nothing.
     finite: bool,
@@ -102,10 +105,52 @@ impl Profile {
         };
         Terms {
             lowest,
+            reciprocals: reciprocals(&below),
             below,
             peaks: peaks.into_iter().map(peak).collect(),
             finite,
         }
+    }
+}
+
+/// Numbers whose quotients and remainders are far from the least and the largest there are.
+const ORDINARY: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
+
+/// One over each value; none where [`add_quotients`] cannot be used.
+fn reciprocals(values: &[f64]) -> Option<Vec<f64>> {
+    #[cfg(target_arch = "x86_64")]
+    let fused = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    let fused = false;
+    let usable = fused && values.iter().all(|v| ORDINARY.contains(v));
+    usable.then(|| values.iter().map(|v| 1.0 / v).collect())
+}
+
+/// Adds `above / below` to each sum, given what [`reciprocals`] gave. All numbers are [`ORDINARY`].
+#[cfg(target_arch = "x86_64")]
+fn add_quotients(sums: &mut [f64], above: f64, below: &[f64], reciprocals: &[f64]) {
+    /// Two corrections by the remainder, which a fused multiplication has exactly, leave the quotient correctly rounded:
+    /// the first takes it to within a unit in the last place (Markstein 1990, doi:10.1147/rd.341.0111).
+    #[target_feature(enable = "avx2,fma")]
+    fn fused(sums: &mut [f64], above: f64, below: &[f64], reciprocals: &[f64]) {
+        for ((sum, b), r) in sums.iter_mut().zip(below).zip(reciprocals) {
+            let mut q = above * r;
+            for _ in 0..2 {
+                let remainder = (-q).mul_add(*b, above);
+                q = remainder.mul_add(*r, q);
+            }
+            *sum += q;
+        }
+    }
+    // SAFETY: there are reciprocals only where the processor has these instructions.
+    unsafe { fused(sums, above, below, reciprocals) }
+}
+
+/// As there are no reciprocals on this processor, is not used.
+#[cfg(not(target_arch = "x86_64"))]
+fn add_quotients(sums: &mut [f64], above: f64, below: &[f64], _: &[f64]) {
+    for (sum, below) in sums.iter_mut().zip(below) {
+        *sum += above / below;
     }
 }
 
@@ -127,8 +172,17 @@ pub fn scatter(light: &[f32], sources: Range<usize>, profile: &Profile, model: &
         let source = source as isize;
         let above = light * profile.height * profile.gamma * profile.gamma;
         let start = (-source - terms.lowest) as usize;
-        for (sum, below) in model.iter_mut().zip(&terms.below[start..start + columns]) {
-            *sum += above / below;
+        let range = start..start + columns;
+        let below = &terms.below[range.clone()];
+        match &terms.reciprocals {
+            Some(reciprocals) if ORDINARY.contains(&above) => {
+                add_quotients(model, above, below, &reciprocals[range]);
+            }
+            _ => {
+                for (sum, below) in model.iter_mut().zip(below) {
+                    *sum += above / below;
+                }
+            }
         }
         for peak in &terms.peaks {
             let from = (source + peak.first).clamp(0, columns as isize) as usize;
@@ -173,6 +227,44 @@ mod tests {
             inner: 1.4e-3,
             outer: 6.1e-4,
         }
+    }
+
+    #[test]
+    fn quotients_by_reciprocals_are_those_of_divisions() {
+        let mut state = 1u64;
+        let mut next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            // significands with many bits at either end of their range are the difficult ones
+            let bits = match state >> 62 {
+                0 => state >> 12,
+                1 => (state >> 50) | 0xF_FFFF_FFFF_F000,
+                2 => (state >> 50) & 0xFFF,
+                _ => (state >> 12) & 0xF_FFFF_0000_0000,
+            };
+            f64::from_bits((1023 << 52) | (bits & ((1 << 52) - 1)))
+        };
+        let below: Vec<f64> = (0..4000)
+            .map(|i| next() * f64::from(1 + i % 1000))
+            .collect();
+        let Some(reciprocals) = reciprocals(&below) else {
+            return;
+        };
+        for _ in 0..500 {
+            let above = 1e-3 * next();
+            let mut got = vec![0.0; below.len()];
+            add_quotients(&mut got, above, &below, &reciprocals);
+            for (got, below) in got.iter().zip(&below) {
+                assert_eq!(
+                    got.to_bits(),
+                    (above / below).to_bits(),
+                    "{above:e} {below:e}"
+                );
+            }
+        }
+        assert_eq!(super::reciprocals(&[1.0, 0.0]), None);
+        assert_eq!(super::reciprocals(&[1.0, f64::NAN]), None);
     }
 
     #[test]
