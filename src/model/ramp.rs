@@ -55,6 +55,40 @@ pub struct Ramp {
 }
 
 impl Ramp {
+    /// Takes the first groups of each integration of `whole`: their counts and flags, the pixels' flags and the average
+    /// dark current. Both have as many integrations, rows and columns, and `whole` at least as many groups.
+    pub fn take_first_groups(&mut self, whole: &Self) {
+        let plane = self.shape.plane();
+        let (own, of) = (self.shape.ngroups * plane, whole.shape.ngroups * plane);
+        let (own, of) = (own.max(1), of.max(1));
+        let counts = self.data.chunks_mut(own).zip(whole.data.chunks(of));
+        counts.for_each(|(to, from)| to.copy_from_slice(&from[..to.len()]));
+        let flags = self.groupdq.chunks_mut(own).zip(whole.groupdq.chunks(of));
+        flags.for_each(|(to, from)| to.copy_from_slice(&from[..to.len()]));
+        self.pixeldq.clone_from(&whole.pixeldq);
+        self.average_dark_current
+            .clone_from(&whole.average_dark_current);
+    }
+
+    /// Whether counts and flags are those of the first groups of `whole`.
+    pub fn is_first_groups_of(&self, whole: &Self) -> bool {
+        let (a, b) = (self.shape, whole.shape);
+        if (a.nints, a.ny, a.nx) != (b.nints, b.ny, b.nx) || a.ngroups > b.ngroups {
+            return false;
+        }
+        let (own, of) = (a.ngroups * a.plane(), b.ngroups * b.plane());
+        let (own, of) = (own.max(1), of.max(1));
+        let bits = |v: &f32| v.to_bits();
+        let counts = self.data.chunks(own).zip(whole.data.chunks(of));
+        let flags = self.groupdq.chunks(own).zip(whole.groupdq.chunks(of));
+        self.pixeldq == whole.pixeldq
+            && self.average_dark_current == whole.average_dark_current
+            && counts
+                .into_iter()
+                .all(|(to, from)| to.iter().map(bits).eq(from[..to.len()].iter().map(bits)))
+            && flags.into_iter().all(|(to, from)| *to == from[..to.len()])
+    }
+
     /// The ramp cut into strips of whole rows: planes of rows `y0..y0 + ny`, to be worked on independently.
     pub fn strips(&mut self, rows: usize) -> Vec<Strip<'_>> {
         let Shape { ny, nx, .. } = self.shape;
@@ -120,5 +154,55 @@ impl Strip<'_> {
     /// The part of a full-frame plane (`[row][column]`) that belongs to this strip.
     pub fn rows_of<'p, T>(&self, plane: &'p [T]) -> &'p [T] {
         &plane[self.y0 * self.nx..(self.y0 + self.ny) * self.nx]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(nints: usize, ngroups: usize) -> Ramp {
+        let shape = Shape {
+            nints,
+            ngroups,
+            ny: 2,
+            nx: 3,
+        };
+        let size = shape.planes() * shape.plane();
+        Ramp {
+            meta: Meta::default(),
+            shape,
+            first_int: 0,
+            data: (0..size).map(|v| v as f32).collect(),
+            pixeldq: vec![7; 6],
+            groupdq: (0..size).map(|v| (v % 5) as u8).collect(),
+            average_dark_current: None,
+            extra: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_first_groups_of_each_integration() {
+        let whole = ramp(2, 4);
+        let mut part = ramp(2, 3);
+        assert!(!part.is_first_groups_of(&whole));
+        part.take_first_groups(&whole);
+        assert!(part.is_first_groups_of(&whole) && whole.is_first_groups_of(&whole));
+        assert_eq!(part.data[..18], whole.data[..18]);
+        assert_eq!(part.data[18..], whole.data[24..42]);
+        assert_eq!(part.groupdq[18..], whole.groupdq[24..42]);
+        assert!(!whole.is_first_groups_of(&part) && !ramp(1, 3).is_first_groups_of(&whole));
+        for spoil in [
+            |p: &mut Ramp| p.data[20] = -0.0,
+            |p: &mut Ramp| p.groupdq[35] = 64,
+            |p: &mut Ramp| p.pixeldq[5] = 0,
+            |p: &mut Ramp| p.average_dark_current = Some(vec![0.0; 6]),
+        ] {
+            let mut other = part.clone();
+            spoil(&mut other);
+            assert!(!other.is_first_groups_of(&whole));
+            other.take_first_groups(&whole);
+            assert!(other.is_first_groups_of(&whole));
+        }
     }
 }

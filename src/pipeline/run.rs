@@ -33,6 +33,11 @@ impl Prepared {
             .map(|r| r.kind)
             .find(|kind| self.paths.get(kind).is_none())
     }
+
+    /// Whether the step is on and has the references it cannot do without.
+    pub fn runs(&self) -> bool {
+        !self.settings.skip && self.absent().is_none()
+    }
 }
 
 /// What became of a step.
@@ -122,11 +127,12 @@ pub type Ahead = (&'static str, Result<Loaded>);
 
 /// Loads the references of every step that will run, in order, handing each to `send` until that
 /// is refused.
-pub fn load_ahead(prepared: &[Prepared], target: &Target, send: &dyn Fn(Ahead) -> bool) {
-    for p in prepared
-        .iter()
-        .filter(|p| p.absent().is_none() && !p.settings.skip)
-    {
+pub fn load_ahead<'a>(
+    prepared: impl IntoIterator<Item = &'a Prepared>,
+    target: &Target,
+    send: &dyn Fn(Ahead) -> bool,
+) {
+    for p in prepared.into_iter().filter(|p| p.runs()) {
         let loaded = p.step.load(&p.paths, target, &p.settings.params);
         if !send((p.step.info().name, loaded)) {
             return;
@@ -239,6 +245,27 @@ impl<'a> Runner<'a> {
         Ok(out)
     }
 
+    /// Whether a step that is on goes group by group, see [`Step::group_by_group`](crate::steps::step::Step::group_by_group).
+    ///
+    /// # Errors
+    /// Where its references cannot be loaded.
+    pub fn group_by_group(&mut self, prepared: &Prepared) -> Result<bool> {
+        let refs = self.refs(prepared)?;
+        // for the step itself
+        self.loaded
+            .insert(prepared.step.info().name, Loaded::clone(&refs));
+        let given = &prepared.settings.params;
+        prepared.step.group_by_group(self.target, &refs, given)
+    }
+
+    /// Records a step that another runner has done for this model.
+    pub fn was_done(&mut self, prepared: &Prepared, model: &mut Model, status: &Status) {
+        for meta in model.metas_mut() {
+            record(meta, prepared, status);
+        }
+        self.report(prepared.step.info().name, status.clone(), 0.0);
+    }
+
     fn report(&mut self, name: &'static str, status: Status, seconds: f64) {
         match self.reports.iter_mut().find(|r| r.name == name) {
             Some(report) => report.seconds += seconds,
@@ -253,8 +280,12 @@ impl<'a> Runner<'a> {
     /// A step's references: kept ones, those loaded ahead, or loaded now.
     fn refs(&mut self, prepared: &Prepared) -> Result<Loaded> {
         let name = prepared.step.info().name;
-        if let Some(l) = self.loaded.get(name) {
-            return Ok(Loaded::clone(l));
+        let kept = match self.keep {
+            true => self.loaded.get(name).map(Loaded::clone),
+            false => self.loaded.remove(name),
+        };
+        if let Some(l) = kept {
+            return Ok(l);
         }
         // steps that turned out not to apply left theirs in the channel
         let fed = self

@@ -100,6 +100,20 @@ pub trait Step: Send + Sync + 'static {
     /// Whether the step couples integrations, so that it must be given all of an exposure at once.
     const WHOLE_EXPOSURE: bool = false;
 
+    /// Whether all that the step does to a ramp is to set `DO_NOT_USE` in groups and `FLUX_ESTIMATED` in pixels, by the
+    /// number of groups and by which are `SATURATED`: it can then be done behind steps that go
+    /// [group by group](Step::group_by_group) as well as before them.
+    const GIVES_UP_GROUPS: bool = false;
+
+    /// Whether the step goes group by group: what it makes of the first groups of each integration is the same, to the
+    /// bit, where there are no later ones. Whether it applies does then not depend on the number of groups either; it
+    /// changes nothing but counts, flags and the average dark current; behind steps that [give up
+    /// groups](Step::GIVES_UP_GROUPS) it changes no group flags, and `DO_NOT_USE` in groups and `FLUX_ESTIMATED` in
+    /// pixels do not matter to it. `target` is the exposure with the most groups.
+    fn group_by_group(_target: &Target, _refs: &Self::Refs, _params: &Self::Params) -> bool {
+        false
+    }
+
     /// Why the step does not apply to this exposure, if it does not. Asked before references are loaded.
     ///
     /// # Errors
@@ -389,6 +403,13 @@ pub trait AnyStep: Send + Sync {
     fn takes_one_cube(&self) -> bool;
     /// Whether the step takes a set of products at once.
     fn takes_set(&self) -> bool;
+    /// As [`Step::GIVES_UP_GROUPS`].
+    fn gives_up_groups(&self) -> bool;
+    /// As [`Step::group_by_group`].
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for unknown names or wrong types.
+    fn group_by_group(&self, target: &Target, refs: &Loaded, given: &toml::Table) -> Result<bool>;
     /// Documentation (Markdown).
     fn docs(&self) -> String;
     /// Parameters.
@@ -493,6 +514,16 @@ where
             TypeId::of::<Spectra>(),
         ];
         sets.contains(&TypeId::of::<S::In>())
+    }
+
+    fn gives_up_groups(&self) -> bool {
+        S::GIVES_UP_GROUPS
+    }
+
+    fn group_by_group(&self, target: &Target, refs: &Loaded, given: &toml::Table) -> Result<bool> {
+        let params = parse::<S>(given)?;
+        let refs = refs.downcast_ref::<S::Refs>();
+        Ok(refs.is_some_and(|refs| S::group_by_group(target, refs, &params)))
     }
 
     fn docs(&self) -> String {

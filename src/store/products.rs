@@ -138,6 +138,21 @@ impl RampFile {
         })
     }
 
+    /// A ramp of all integrations with the file's headers and tables and neither counts nor flags yet, in a temporary
+    /// file in `folder` where one is given, else in memory.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn blank(&self, folder: Option<&Path>) -> Result<Ramp> {
+        let size = self.shape.planes() * self.shape.plane();
+        Ok(Ramp {
+            shape: self.shape,
+            data: space(size, folder)?,
+            groupdq: space(size, folder)?,
+            ..self.read(0..0, None)?
+        })
+    }
+
     /// Reads integrations of `size` pixels of an image one after the other.
     fn fill<T: Element>(
         &self,

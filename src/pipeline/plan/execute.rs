@@ -181,7 +181,9 @@ fn families(plan: &Plan) -> Vec<Vec<usize>> {
     let mut all: BTreeMap<(Stage, bool, String), Vec<usize>> = BTreeMap::new();
     for (i, task) in plan.tasks.iter().enumerate() {
         let name = match task.work {
-            Work::Stage2 { .. } | Work::Stage3 { .. } => below_groups(&task.name).to_owned(),
+            Work::Stage1 { .. } | Work::Stage2 { .. } | Work::Stage3 { .. } => {
+                below_groups(&task.name).to_owned()
+            }
             // one pointing is found for all
             Work::Navigate if task.inputs.len() > 1 => String::new(),
             _ => format!("{i:08}"),
@@ -292,10 +294,11 @@ impl<'a> Job<'a> {
             }
         }
         while !due.is_empty() {
-            // parameters or references that differ keep tasks apart
+            // parameters or references that differ keep tasks apart, but in stage 1, which looks at each step's itself
             let alike = |d: &Due| {
                 let (a, b) = (&due[0].basis, &d.basis);
-                a.parameters == b.parameters && a.references == b.references
+                let same = a.parameters == b.parameters && a.references == b.references;
+                same || matches!(d.task.work, Work::Stage1 { .. })
             };
             let mut room = budget;
             let fits = |d: &Due| {

@@ -215,7 +215,7 @@ impl Context<'_> {
         }
     }
 
-    /// Stage 2 or 3 of several tasks at once.
+    /// Stage 1, 2 or 3 of several tasks at once.
     fn perform_together(
         &self,
         tasks: &[(&Task, &[PathBuf])],
@@ -232,6 +232,26 @@ impl Context<'_> {
         };
         let (references, exec) = (self.references, self.exec);
         match &first.work {
+            Work::Stage1 { .. } => {
+                let jobs: Result<Vec<_>> = tasks.iter().map(|(t, i)| self.job1(t, i)).collect();
+                match jobs {
+                    Ok(jobs) => {
+                        let versions: Vec<_> = jobs
+                            .iter()
+                            .map(|(path, settings, options)| detector1::Version {
+                                path,
+                                settings,
+                                options,
+                            })
+                            .collect();
+                        detector1::together(&versions, references, exec, progress)
+                            .into_iter()
+                            .map(made)
+                            .collect()
+                    }
+                    Err(e) => failed(e),
+                }
+            }
             Work::Stage2 { .. } => {
                 let jobs: Result<Vec<_>> = tasks.iter().map(|(t, i)| job2(t, i)).collect();
                 match jobs {
@@ -279,21 +299,9 @@ impl Context<'_> {
         let Some(first) = inputs.first() else {
             return Err(Error::input(format!("{}: there is no input", task.name)));
         };
-        let out = made_folder(task)?;
-        let settings = self.settings(task)?;
-        let (references, exec) = (self.references, self.exec);
+        made_folder(task)?;
         match &task.work {
-            Work::Stage1 { .. } => {
-                let options = detector1::Options {
-                    out,
-                    save_intermediates: false,
-                    memory: self.memory,
-                };
-                let report =
-                    detector1::detector1(first, &settings, references, exec, &options, progress)?;
-                Ok(Done::Made(report.products))
-            }
-            Work::Stage2 { .. } | Work::Stage3 { .. } => {
+            Work::Stage1 { .. } | Work::Stage2 { .. } | Work::Stage3 { .. } => {
                 let mut done = self.perform_together(&[(task, inputs)], progress);
                 done.pop().unwrap_or(Ok(Done::Made(Vec::new())))
             }
@@ -335,6 +343,23 @@ impl Context<'_> {
                 self.one(task, Cubes(cubes?).into())
             }
         }
+    }
+
+    /// A stage-1 task as its recipe has it.
+    fn job1<'p>(
+        &self,
+        task: &Task,
+        inputs: &'p [PathBuf],
+    ) -> Result<(&'p Path, Settings, detector1::Options)> {
+        let Some(first) = inputs.first() else {
+            return Err(Error::input(format!("{}: there is no input", task.name)));
+        };
+        let options = detector1::Options {
+            out: made_folder(task)?,
+            save_intermediates: false,
+            memory: self.memory,
+        };
+        Ok((first, self.settings(task)?, options))
     }
 
     /// Navigates cubes, with the pointing that is found from those that the first task names behind its own.

@@ -64,6 +64,10 @@ impl Step for DqInit {
     type Params = DqInitParams;
     type Refs = Vec<u32>;
 
+    fn group_by_group(_: &Target, _: &Vec<u32>, _: &Self::Params) -> bool {
+        true
+    }
+
     fn load(paths: &RefPaths, target: &Target, params: &Self::Params) -> Result<Vec<u32>> {
         let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
         let mut mask = RefFits::open("mask", paths.need("mask")?)?.dq(window, [0])?;

@@ -55,6 +55,7 @@ impl Step for FirstFrame {
         references: &[],
     };
     const SOURCE: &'static str = include_str!("firstframe.rs");
+    const GIVES_UP_GROUPS: bool = true;
     type In = Ramp;
     type Out = Ramp;
     type Params = FirstFrameParams;

@@ -53,6 +53,10 @@ impl Step for GroupScale {
     type Params = GroupScaleParams;
     type Refs = ();
 
+    fn group_by_group(_: &Target, (): &(), _: &Self::Params) -> bool {
+        true
+    }
+
     fn not_applicable(input: &Ramp, _: &Self::Params) -> Result<Option<String>> {
         let (frames, divisor) = (input.meta.i64("NFRAMES"), input.meta.i64("FRMDIVSR"));
         Ok(match (frames, divisor) {

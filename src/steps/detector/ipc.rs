@@ -69,6 +69,10 @@ impl Step for Ipc {
     type Params = IpcParams;
     type Refs = Kernel;
 
+    fn group_by_group(_: &Target, _: &Kernel, _: &Self::Params) -> bool {
+        true
+    }
+
     fn not_applicable(input: &Ramp, _: &Self::Params) -> Result<Option<String>> {
         let pattern = input.meta.str("READPATT").unwrap_or_default();
         if pattern.contains("IRS2") {

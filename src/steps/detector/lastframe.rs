@@ -49,6 +49,7 @@ impl Step for LastFrame {
         references: &[],
     };
     const SOURCE: &'static str = include_str!("lastframe.rs");
+    const GIVES_UP_GROUPS: bool = true;
     type In = Ramp;
     type Out = Ramp;
     type Params = LastFrameParams;

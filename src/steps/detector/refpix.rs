@@ -99,6 +99,10 @@ impl Step for Refpix {
     type Params = RefpixParams;
     type Refs = ();
 
+    fn group_by_group(_: &Target, (): &(), _: &Self::Params) -> bool {
+        true
+    }
+
     fn not_applicable(input: &Ramp, _: &Self::Params) -> Result<Option<String>> {
         if !input.meta.is_miri() {
             let message = "refpix is not supported yet for near-infrared detectors";

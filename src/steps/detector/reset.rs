@@ -79,6 +79,10 @@ impl Step for Reset {
     type Params = ResetParams;
     type Refs = ResetRef;
 
+    fn group_by_group(_: &Target, _: &ResetRef, _: &Self::Params) -> bool {
+        true
+    }
+
     fn not_applicable(input: &Ramp, _: &Self::Params) -> Result<Option<String>> {
         not_miri(&input.meta)
     }

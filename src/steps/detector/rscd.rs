@@ -80,6 +80,7 @@ impl Step for Rscd {
         }],
     };
     const SOURCE: &'static str = include_str!("rscd.rs");
+    const GIVES_UP_GROUPS: bool = true;
     type In = Ramp;
     type Out = Ramp;
     type Params = RscdParams;

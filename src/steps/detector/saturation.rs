@@ -95,6 +95,11 @@ impl Step for Saturation {
     type Params = SaturationParams;
     type Refs = Limits;
 
+    fn group_by_group(target: &Target, _: &Limits, params: &Self::Params) -> bool {
+        // with averaged frames a group's flags follow from the next one's
+        !params.use_readpatt || target.meta.i64("NFRAMES") == Some(1)
+    }
+
     fn load(paths: &RefPaths, target: &Target, _: &Self::Params) -> Result<Limits> {
         let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
         let file = RefFits::open("saturation", paths.need("saturation")?)?;

@@ -118,6 +118,12 @@ impl Frames {
         })
     }
 
+    /// Whether a group's plane does not depend on how many groups the exposure has: an average of a dark that had to be
+    /// extended is taken in another precision.
+    pub fn each_by_itself(&self) -> bool {
+        self.matches() || self.added == 0
+    }
+
     /// Why the dark cannot be brought to the exposure's pattern, if so.
     pub fn too_coarse(&self) -> Option<String> {
         let (d, e) = (self.dark, self.exposure);

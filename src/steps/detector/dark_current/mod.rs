@@ -106,6 +106,11 @@ impl Step for DarkCurrent {
     type Params = DarkCurrentParams;
     type Refs = DarkRef;
 
+    fn group_by_group(_: &Target, refs: &DarkRef, params: &Self::Params) -> bool {
+        // a saved dark has the exposure's number of groups
+        params.dark_output.is_none() && refs.frames.each_by_itself()
+    }
+
     fn load(paths: &RefPaths, target: &Target, params: &Self::Params) -> Result<DarkRef> {
         let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
         let file = RefFits::open("dark", paths.need("dark")?)?;

@@ -85,6 +85,10 @@ impl Step for Linearity {
     type Params = LinearityParams;
     type Refs = LinearityRef;
 
+    fn group_by_group(_: &Target, refs: &LinearityRef, _: &Self::Params) -> bool {
+        refs.inverse.is_none()
+    }
+
     fn load(paths: &RefPaths, target: &Target, _: &Self::Params) -> Result<LinearityRef> {
         let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
         let file = RefFits::open("linearity", paths.need("linearity")?)?;

@@ -1,5 +1,7 @@
 //! calwebb_detector1 for MIRI MRS: `_uncal` to `_rate` and `_rateints`.
 
+mod versions;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
@@ -12,10 +14,12 @@ use crate::pipeline::product::{optional_path, write_model, write_optional};
 use crate::pipeline::provenance::{Place, Stamp, stamp};
 use crate::pipeline::run::{Ahead, Prepared, Runner, load_ahead, prepare};
 use crate::pipeline::settings::Settings;
-use crate::steps::step::{AnyStep, Model, Target};
+use crate::steps::step::{AnyStep, Model, Status, Target};
 use crate::store::products::{self, RampFile, product_path};
 use crate::store::references::References;
 use crate::{Error, Result};
+
+pub use versions::{Version, together};
 
 /// Steps for MIRI, in order.
 pub const MIRI: &[&str] = &[
@@ -99,38 +103,30 @@ pub fn detector1(
     progress("reading");
     let file = RampFile::open(path)?;
     let prepared = prepared(&file.meta, settings, references)?;
-    let target = Target {
-        meta: file.meta.clone(),
-        shape: file.shape,
-        out: Some(options.out.clone()),
-    };
     let job = Job {
         prepared: &prepared,
-        target: &target,
+        target: &target(&file, options),
         references,
         options,
         settings,
         exec,
     };
-    let ahead = |send: &dyn Fn(Ahead) -> bool| load_ahead(&prepared, &target, send);
-    let mut report = Report::default();
-    let model = exec.feed(1, ahead, |ahead| {
-        // what does not fit into memory is worked on in a file beside the products
-        let large = file.memory() > options.memory;
-        let folder = large.then_some(options.out.as_path());
-        let model = Model::from(file.read(0..file.shape.nints, folder)?);
-        job.steps(model, ahead, &mut report, progress)
-    })?;
-    drop(file);
-    progress("writing");
-    check_valid(&model, path)?;
-    job.write(model, &mut report)?;
-    info!(
-        "{}: {} products written",
-        path.display(),
-        report.products.len()
-    );
-    Ok(report)
+    let ramp = || file.read(0..file.shape.nints, folder(&file, options));
+    job.reduce(|| Ok(ramp()?.into()), &[], progress)
+}
+
+/// What an exposure's references are loaded for.
+fn target(file: &RampFile, options: &Options) -> Target {
+    Target {
+        meta: file.meta.clone(),
+        shape: file.shape,
+        out: Some(options.out.clone()),
+    }
+}
+
+/// Where the ramps of an exposure go that does not fit into memory: into a file beside the products.
+fn folder<'a>(file: &RampFile, options: &'a Options) -> Option<&'a Path> {
+    (file.memory() > options.memory).then_some(options.out.as_path())
 }
 
 /// One exposure's reduction: what is the same for all its steps and products.
@@ -156,10 +152,42 @@ impl Job<'_> {
         stamp(meta, path, &of)
     }
 
-    /// Runs all steps, saving what was asked for on the way.
+    /// Runs all steps but those that are `done` (how they ended, by their places) and writes the products.
+    fn reduce(
+        &self,
+        ramp: impl FnOnce() -> Result<Model> + Send,
+        done: &[Option<Status>],
+        progress: &dyn Fn(&str),
+    ) -> Result<Report> {
+        let left = |(i, p)| match done.get(i) {
+            Some(Some(_)) => None,
+            _ => Some(p),
+        };
+        let ahead = |send: &dyn Fn(Ahead) -> bool| {
+            let left = self.prepared.iter().enumerate().filter_map(left);
+            load_ahead(left, self.target, send);
+        };
+        let mut report = Report::default();
+        let model = self.exec.feed(1, ahead, |ahead| {
+            self.steps(ramp()?, done, ahead, &mut report, progress)
+        })?;
+        progress("writing");
+        let path = &self.target.meta.source;
+        check_valid(&model, path)?;
+        self.write(model, &mut report)?;
+        info!(
+            "{}: {} products written",
+            path.display(),
+            report.products.len()
+        );
+        Ok(report)
+    }
+
+    /// Runs all steps but those that are done, saving what was asked for on the way.
     fn steps(
         &self,
         mut model: Model,
+        done: &[Option<Status>],
         ahead: Option<&Receiver<Ahead>>,
         report: &mut Report,
         progress: &dyn Fn(&str),
@@ -167,6 +195,10 @@ impl Job<'_> {
         let mut runner = Runner::new(self.exec, self.target, false).ahead(ahead);
         for (i, p) in self.prepared.iter().enumerate() {
             let name = p.step.info().name;
+            if let Some(Some(status)) = done.get(i) {
+                runner.was_done(p, &mut model, status);
+                continue;
+            }
             progress(name);
             if name == "ramp_fit" && self.settings.flag("detector1", "save_calibrated_ramp") {
                 self.save(&model, "ramp", report, i)?;
