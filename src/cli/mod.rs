@@ -1,6 +1,7 @@
 //! The program: one file a subcommand. Parses, sets up logging, threads and the stop signal, and
 //! turns errors into messages and exit codes.
 
+mod animate;
 mod asn;
 mod batch;
 mod config;
@@ -57,6 +58,7 @@ enum Command {
     Map(map::Args),
     Plot(plot::Args),
     View(view::Args),
+    Animate(animate::Args),
     Asn(asn::Args),
     Flat(flat::Args),
     Zonal(zonal::Args),
@@ -101,6 +103,7 @@ fn run(cli: Cli) -> Result<u8> {
         Command::Map(args) => map::run(&args, &cli.global),
         Command::Plot(args) => plot::run(&args, &cli.global),
         Command::View(args) => view::run(&args),
+        Command::Animate(args) => animate::run(&args, &cli.global),
         Command::Asn(args) => asn::run(&args),
         Command::Flat(args) => flat::run(&args, &cli.global),
         Command::Zonal(args) => zonal::run(&args, &cli.global),

@@ -1,5 +1,6 @@
 //! The runner: settings, references, skips, provenance, timing; and the recipes that use it.
 
+pub mod animate;
 pub mod map;
 pub mod navigate;
 pub mod plan;

@@ -27,14 +27,17 @@ const AGREEMENT: f64 = 0.3;
 const COMPARED: usize = 400;
 
 /// Backplanes of a file.
-struct Found {
-    ra: Vec<f64>,
-    dec: Vec<f64>,
+pub(super) struct Found {
+    /// Right ascension of every spaxel, degrees.
+    pub ra: Vec<f64>,
+    /// Declination, degrees.
+    pub dec: Vec<f64>,
     /// Planetocentric latitude and west longitude, as the navigator has them.
     place: Option<[Vec<f64>; 2]>,
     limb: Option<Vec<f64>>,
     incidence: Option<Vec<f64>>,
-    latitude: Option<Vec<f64>>,
+    /// Planetographic latitude, degrees.
+    pub latitude: Option<Vec<f64>>,
     longitude: Option<Vec<f64>>,
     rings: Option<Vec<f64>>,
 }
@@ -213,16 +216,29 @@ impl Opened {
     }
 }
 
+/// Backplanes of a cube, and the body in it; what to say where there is none.
+///
+/// # Errors
+/// [`Error::Input`] where the cube is not navigated; [`Error::Format`] for a damaged one.
+pub(super) fn located(
+    cube: &Opened,
+    path: &Path,
+    kernels: &Kernels,
+) -> Result<(Found, Option<Globe>, Option<String>)> {
+    let [_, ny, nx] = cube.shape;
+    let found = Found::read(&cube.file, path, [ny, nx])?;
+    let (globe, remark) = globe(cube.headers(), kernels, &found, side(&found, nx));
+    Ok((found, globe, remark))
+}
+
 /// The summary plot of a navigated cube.
 ///
 /// # Errors
 /// [`Error::Input`] where the file is no cube, or not navigated; [`Error::Format`] for a damaged one.
 pub fn figure(path: &Path, kernels: &Kernels, options: &Options) -> Result<Figure> {
     let cube = Opened::read(path)?;
-    let [_, ny, nx] = cube.shape;
-    let found = Found::read(&cube.file, path, [ny, nx])?;
+    let (found, globe, remark) = located(&cube, path, kernels)?;
     let [primary, sci] = cube.headers();
-    let (globe, remark) = globe([primary, sci], kernels, &found, side(&found, nx));
     let named = primary.str("TARGNAME").map(bodies::normal);
     let subject = Subject {
         primary,

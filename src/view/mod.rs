@@ -17,6 +17,7 @@ pub mod axes;
 pub mod colours;
 pub mod contour;
 pub mod figure;
+pub mod film;
 pub mod globe;
 pub mod pdf;
 mod render;

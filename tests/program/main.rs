@@ -1,5 +1,6 @@
 //! Tests of the program and of every step on a tiny exposure with all its reference files.
 
+mod animate;
 mod bad_input;
 mod common;
 mod navigate;

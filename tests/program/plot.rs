@@ -11,27 +11,27 @@ use sifu::view::summary::Options;
 use sifu::view::{Figure, text};
 
 const KERNELS: &str = "tests/golden/nav";
-const NZ: usize = 12;
+pub const NZ: usize = 12;
 
 /// A cube of Saturn in January 2024.
 #[derive(Clone)]
-struct Made {
-    size: [usize; 2],
+pub struct Made {
+    pub size: [usize; 2],
     /// Spaxels across the equator.
-    diameter: f64,
+    pub diameter: f64,
     /// Middle of the field from the body's, in its diameters: west and north.
-    away: [f64; 2],
+    pub away: [f64; 2],
     /// Turn of the field, degrees.
-    roll: f64,
-    target: &'static str,
-    value: fn(usize, usize, usize) -> f32,
+    pub roll: f64,
+    pub target: &'static str,
+    pub value: fn(usize, usize, usize) -> f32,
 }
 
-fn smooth(k: usize, y: usize, x: usize) -> f32 {
+pub fn smooth(k: usize, y: usize, x: usize) -> f32 {
     (10 + k + (y * y + 3 * x) % 17) as f32
 }
 
-const PLAIN: Made = Made {
+pub const PLAIN: Made = Made {
     size: [30, 40],
     diameter: 18.0,
     away: [0.1, -0.05],
@@ -44,7 +44,7 @@ fn kernel_files() -> [PathBuf; 2] {
     ["tiny.tpc", "tiny.bsp"].map(|n| Path::new(KERNELS).join(n))
 }
 
-fn program(args: &[&str]) -> (i32, String) {
+pub fn program(args: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sifu"));
     for name in ["SIFU_KERNELS", "PLANETMAPPER_KERNEL_PATH", "CRDS_PATH"] {
         command.env_remove(name);
@@ -56,7 +56,7 @@ fn program(args: &[&str]) -> (i32, String) {
 }
 
 /// Writes a cube and navigates it.
-fn navigated(dir: &Path, made: &Made, more: &[&str]) -> PathBuf {
+pub fn navigated(dir: &Path, made: &Made, more: &[&str]) -> PathBuf {
     let [ny, nx] = made.size;
     let k = Kernels::with_built_in(&kernel_files()).expect("loads");
     let et = k.et_of_utc("2024-01-10T23:06:40").expect("a date");

@@ -11,7 +11,7 @@ use flate2::{Compression, Crc};
 use crate::formats::write_whole;
 use crate::{Error, Result};
 
-fn chunk(out: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) -> Option<()> {
+pub(super) fn chunk(out: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) -> Option<()> {
     out.extend(u32::try_from(data.len()).ok()?.to_be_bytes());
     out.extend(kind);
     out.extend(data);

@@ -110,6 +110,7 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
     }
     builder.cleaning();
     builder.plots();
+    builder.films();
     if options.fit {
         builder.fit();
     }
@@ -544,6 +545,23 @@ impl Builder<'_> {
         }
     }
 
+    /// A film of the dithers of every band, stage and variant of the main tree; none of combined cubes.
+    fn films(&mut self) {
+        let mut films: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+        let navigated = |p: &&PathBuf| p.to_string_lossy().ends_with("_nav.fits");
+        let made = self.tasks.iter().filter_map(|t| t.outputs.first());
+        for cube in made.filter(navigated) {
+            if let Some(film) = film_of(self.root, cube) {
+                films.entry(film).or_default().push(cube.clone());
+            }
+        }
+        for (film, mut cubes) in films {
+            cubes.sort();
+            let memory = MEMORY_CUBE * cubes.len() as u64;
+            self.push(Stage::Animate, Work::Animate, cubes, vec![film], memory);
+        }
+    }
+
     /// The flat of a cube, from its file name; or why there is none.
     fn flat(&self, variant: &str, file: &str) -> std::result::Result<PathBuf, String> {
         let Some(pattern) = &self.options.flats else {
@@ -593,6 +611,32 @@ fn plot_of(root: &Path, cube: &Path) -> Option<PathBuf> {
     let depth = if parts.first()? == &"groups" { 2 } else { 0 };
     let tree: PathBuf = parts.get(..depth)?.iter().collect();
     let rest: PathBuf = parts.get(depth..)?.iter().collect();
+    let folder = root.join(tree).join("plots").join(rest.parent()?);
+    Some(folder.join(format!("{}.png", picture_name(cube)?)))
+}
+
+/// Where the film goes that a dither's cube belongs to: `animation/<stage>/dither_comparison` with the variant's tags.
+fn film_of(root: &Path, cube: &Path) -> Option<PathBuf> {
+    let relative = cube.strip_prefix(root).ok()?;
+    let parts: Vec<String> = relative
+        .iter()
+        .map(|p| p.to_string_lossy().into_owned())
+        .collect();
+    let [stage, variant, _] = &parts[..] else {
+        return None;
+    };
+    let (dither, tags) = variant.split_once('_').unwrap_or((variant, ""));
+    dither.strip_prefix('d')?.parse::<u32>().ok()?;
+    let mut folder = "dither_comparison".to_owned();
+    if !tags.is_empty() {
+        folder = format!("{folder}_{tags}");
+    }
+    let folder = root.join("animation").join(stage).join(folder);
+    Some(folder.join(format!("{}.gif", picture_name(cube)?)))
+}
+
+/// Name of a picture of a cube, its band in front (`1A_`).
+fn picture_name(cube: &Path) -> Option<String> {
     let stem = cube.file_stem()?.to_string_lossy();
     let band = stem
         .split('_')
@@ -606,8 +650,7 @@ fn plot_of(root: &Path, cube: &Path) -> Option<PathBuf> {
         };
         format!("{channel}{letter}_")
     });
-    let folder = root.join(tree).join("plots").join(rest.parent()?);
-    Some(folder.join(format!("{prefix}{stem}.png")))
+    Some(format!("{prefix}{stem}"))
 }
 
 #[cfg(test)]
@@ -632,5 +675,26 @@ mod tests {
             root.join("plots/stage5_flat/d2/Level3_g395h-f290lp_s3d_nav.png")
         );
         assert!(plot_of(root, Path::new("/elsewhere/a_nav.fits")).is_none());
+    }
+
+    #[test]
+    fn films_are_of_dithers_in_the_main_tree() {
+        let root = Path::new("/data");
+        let of = |cube: &str| film_of(root, &root.join(cube));
+        let film = |name: &str| Some(root.join("animation").join(name));
+        assert_eq!(
+            of("stage3/d1/Level3_ch1-short_s3d_nav.fits"),
+            film("stage3/dither_comparison/1A_Level3_ch1-short_s3d_nav.gif")
+        );
+        assert_eq!(
+            of("stage5_despike/d4_bg_fringe/Level3_ch3-long_s3d_nav.fits"),
+            film("stage5_despike/dither_comparison_bg_fringe/3C_Level3_ch3-long_s3d_nav.gif")
+        );
+        for none in [
+            "stage3/combined/Level3_ch1-short_s3d_nav.fits",
+            "groups/2_groups/stage3/d1/Level3_ch1-short_s3d_nav.fits",
+        ] {
+            assert_eq!(of(none), None);
+        }
     }
 }

@@ -31,6 +31,8 @@ pub enum Stage {
     Despike,
     /// Summary plots of the cubes.
     Plot,
+    /// Films of the dithers.
+    Animate,
 }
 
 impl Stage {
@@ -48,6 +50,7 @@ impl Stage {
         Self::Flat,
         Self::Despike,
         Self::Plot,
+        Self::Animate,
     ];
 
     /// As users name it (`--start-step stage2`).
@@ -65,6 +68,7 @@ impl Stage {
             Self::Flat => "flat",
             Self::Despike => "despike",
             Self::Plot => "plot",
+            Self::Animate => "animate",
         }
     }
 
@@ -115,6 +119,8 @@ pub enum Work {
     Flat(PathBuf),
     /// Summary plot of a cube.
     Plot,
+    /// Film of cubes of several dithers.
+    Animate,
 }
 
 /// A task.

@@ -17,7 +17,7 @@ use crate::pipeline::recipe::single::shape;
 use crate::pipeline::recipe::{Report, detector1, navigate as navigator, pointing, spec2, spec3};
 use crate::pipeline::run::{Prepared, Runner, prepare};
 use crate::pipeline::settings::Settings;
-use crate::pipeline::{navigate, plot};
+use crate::pipeline::{animate, navigate, plot};
 use crate::steps::step::{AnyStep, Model, Status, Target};
 use crate::store::association::{Association, Level, Product};
 use crate::store::cal::read_cal;
@@ -25,6 +25,7 @@ use crate::store::cube::read_cube;
 use crate::store::products::RampFile;
 use crate::store::references::References;
 use crate::store::spectrum::read_spectrum;
+use crate::view::film;
 use crate::view::summary::Options;
 use crate::wcs::Gwcs;
 use crate::{Error, Result, steps};
@@ -141,7 +142,7 @@ impl Context<'_> {
             Work::Cube(name) => self.alone(name, meta, settings),
             Work::Flat(_) => self.alone("flat", meta, settings),
             Work::Desaturate => self.alone("desaturate", meta, settings),
-            Work::Navigate | Work::Plot => Ok(Vec::new()),
+            Work::Navigate | Work::Plot | Work::Animate => Ok(Vec::new()),
         }
     }
 
@@ -172,9 +173,10 @@ impl Context<'_> {
                 references.insert(format!("{name} {kind}"), file.clone());
             }
         }
-        if matches!(task.work, Work::Navigate | Work::Plot) {
+        if matches!(task.work, Work::Navigate | Work::Plot | Work::Animate) {
             let (name, how) = match task.work {
                 Work::Plot => ("plot", format!("{:?}", Options::default())),
+                Work::Animate => ("animate", format!("{:?}", film::Options::default())),
                 _ => ("navigate", format!("{:?} {:?}", self.navigation, self.fit)),
             };
             parameters.insert(name.into(), how);
@@ -323,6 +325,7 @@ impl Context<'_> {
                 plot::run(first, out, self.kernels, &Options::default(), plot::WIDTH)?;
                 Ok(Done::Made(vec![out.clone()]))
             }
+            Work::Animate => self.animate(task, inputs, progress),
             Work::RemoveGroups { .. } => {
                 progress("trim_groups");
                 let file = RampFile::open(first)?;
@@ -401,6 +404,30 @@ impl Context<'_> {
             Ok(Done::Made(task.outputs.clone()))
         };
         tasks.iter().map(one).collect()
+    }
+
+    /// A film of cubes that show a body.
+    fn animate(&self, task: &Task, cubes: &[PathBuf], progress: &dyn Fn(&str)) -> Result<Done> {
+        progress("animate");
+        for cube in cubes {
+            if headers(cube)?.primary.bool("NAV BASIC") == Some(true) {
+                let why = "the body is not known (basic navigation); a film needs it";
+                return Ok(Done::Skipped(why.into()));
+            }
+        }
+        let Some(out) = task.outputs.first() else {
+            return Ok(Done::Made(Vec::new()));
+        };
+        made_folder(task)?;
+        let job = animate::Job {
+            cubes,
+            zonal: None,
+            remark: &[],
+            options: film::Options::default(),
+            rate: animate::RATE,
+        };
+        animate::run(&job, out, self.kernels, self.exec, &|_| {})?;
+        Ok(Done::Made(vec![out.clone()]))
     }
 
     /// Runs a single step; gives its model, its preparation, and how it ended.
