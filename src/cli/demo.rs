@@ -146,7 +146,7 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
     super::print(&run::table(&plan, &entries, folder))?;
     super::print("\n")?;
     super::print(&table(&lines, &made, &folder.join("stage1"))?)?;
-    Ok(code(&plan, &entries))
+    run::page(folder, &exec, code(&plan, &entries))
 }
 
 /// Number of files below a folder and their total size, bytes.

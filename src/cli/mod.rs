@@ -16,6 +16,7 @@ mod memory;
 mod navigate;
 mod plot;
 mod refs;
+mod report;
 mod run;
 mod setup;
 mod simulate;
@@ -57,6 +58,7 @@ enum Command {
     Navigate(navigate::Args),
     Map(map::Args),
     Plot(plot::Args),
+    Report(report::Args),
     View(view::Args),
     Animate(animate::Args),
     Asn(asn::Args),
@@ -102,6 +104,7 @@ fn run(cli: Cli) -> Result<u8> {
         Command::Navigate(args) => navigate::run(&args, &cli.global),
         Command::Map(args) => map::run(&args, &cli.global),
         Command::Plot(args) => plot::run(&args, &cli.global),
+        Command::Report(args) => report::run(&args, &cli.global),
         Command::View(args) => view::run(&args),
         Command::Animate(args) => animate::run(&args, &cli.global),
         Command::Asn(args) => asn::run(&args),

@@ -9,17 +9,16 @@ use serde_json::json;
 
 use super::setup::{Global, ParameterArgs, ReferenceArgs};
 use super::{PARTLY, memory, print};
+use crate::exec::Exec;
 use crate::formats::write_whole;
 use crate::pipeline::navigate;
 use crate::pipeline::plan::execute::foresee;
 use crate::pipeline::plan::work::Context;
 use crate::pipeline::plan::{Entry, Options, Outcome, Plan, Stage, Toggle, build, execute};
+use crate::pipeline::report;
 use crate::pipeline::settings::Settings;
 use crate::store::kernels;
 use crate::{Error, Result, steps};
-
-/// Name of the machine-readable report in the directory.
-const REPORT: &str = "sifu_report.json";
 
 /// Reduce a whole observation: raw exposures in DIR/stage0 to calibrated, navigated, cleaned cubes.
 #[derive(Debug, clap::Args)]
@@ -133,7 +132,9 @@ impl Args {
         }
         if let Some(name) = &self.end_step {
             let last = stage(name)?;
-            skip.extend(Stage::ALL.iter().filter(|s| **s > last));
+            // the page tells of every run
+            let after = |s: &&Stage| **s > last && **s != Stage::Report;
+            skip.extend(Stage::ALL.iter().filter(after));
         }
         let of = |name: &str| {
             steps::find(name)
@@ -230,7 +231,29 @@ fn work(args: &Args, global: &Global, dry: bool, as_json: bool) -> Result<u8> {
     }
     let entries = carry_out(&plan, &context, budget, global)?;
     print(&table(&plan, &entries, &args.root))?;
-    Ok(code(&plan, &entries))
+    let code = code(&plan, &entries);
+    match options.skip.contains(&Stage::Report) {
+        true => Ok(code),
+        false => page(&plan.root, &exec, code),
+    }
+}
+
+/// Writes the page on a run; the exit code, which says so where it cannot be written.
+///
+/// # Errors
+/// Where the user stopped the run.
+pub(super) fn page(root: &Path, exec: &Exec, code: u8) -> Result<u8> {
+    match report::run(root, None, &report::Options::default(), exec) {
+        Ok((page, _)) => {
+            print(&format!("page:   {}\n", page.display()))?;
+            Ok(code)
+        }
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        Err(e) => {
+            tracing::error!("the page on the run was not written: {e}");
+            Ok(if code == 0 { PARTLY } else { code })
+        }
+    }
 }
 
 /// Carries out a plan with a progress line, and writes the report.
@@ -319,11 +342,14 @@ fn write_report(plan: &Plan, entries: &[Entry]) -> Result<()> {
         .iter()
         .map(|(p, e)| json!({"file": p, "error": e.to_string()}))
         .collect();
+    let command: Vec<_> = std::env::args_os()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
     let all = json!({
-        "program": crate::pipeline::provenance::SOFTWARE,
+        "program": crate::pipeline::provenance::SOFTWARE, "command": command.join(" "),
         "tasks": entries, "notes": plan.notes, "unreadable": broken,
     });
-    let path = plan.root.join(REPORT);
+    let path = plan.root.join(report::DATA);
     write_whole(&path, format!("{all:#}\n").as_bytes())
 }
 
@@ -365,7 +391,7 @@ pub(super) fn table(plan: &Plan, entries: &[Entry], root: &Path) -> String {
     for note in &plan.notes {
         text += &format!("note    {note}\n");
     }
-    text + &format!("report: {}\n", root.join(REPORT).display())
+    text + &format!("report: {}\n", root.join(report::DATA).display())
 }
 
 /// The exit code: 0 where nothing failed, that of the first failure where nothing was made, else [`PARTLY`].

@@ -9,5 +9,6 @@ pub mod pointing;
 pub mod product;
 pub mod provenance;
 pub mod recipe;
+pub mod report;
 pub mod run;
 pub mod settings;

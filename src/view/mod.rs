@@ -11,7 +11,7 @@
 //! A figure is a pure function of its data: the same on every machine, without fonts of the system, and testable by its
 //! [`Figure::outline`].
 //!
-//! The figures: [`summary`], one page a cube. [`terminal`] draws with characters instead.
+//! The figures: [`summary`], one page a cube. [`terminal`] draws with characters instead; [`report`] is the page on a whole run.
 
 pub mod axes;
 pub mod colours;
@@ -21,6 +21,7 @@ pub mod film;
 pub mod globe;
 pub mod pdf;
 mod render;
+pub mod report;
 pub mod sky;
 pub mod summary;
 pub mod svg;

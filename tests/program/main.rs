@@ -6,6 +6,7 @@ mod common;
 mod navigate;
 mod planet;
 mod plot;
+mod report;
 mod run;
 mod spectral;
 mod steps;

@@ -78,7 +78,7 @@ fn run(root: &Path, args: &[&str]) -> (i32, String, String) {
     )
 }
 
-/// All files below a folder, relative to it, records and the report left out.
+/// All files below a folder, relative to it, records and reports left out.
 fn tree(root: &Path) -> Vec<String> {
     fn walk(dir: &Path, root: &Path, out: &mut Vec<String>) {
         for name in listing(dir) {
@@ -88,7 +88,7 @@ fn tree(root: &Path) -> Vec<String> {
                 .expect("below")
                 .to_string_lossy()
                 .into_owned();
-            if relative == ".sifu" || relative == "sifu_report.json" {
+            if relative == ".sifu" || relative.starts_with("sifu_report.") {
                 continue;
             }
             match path.is_dir() {
@@ -200,7 +200,18 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
     assert!(jump.and_then(Node::as_f64).is_some());
     let report = std::fs::read_to_string(root.join("sifu_report.json")).expect("a report");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
-    assert!(report["tasks"].as_array().is_some_and(|t| t.len() > 15));
+    let tasks = report["tasks"].as_array().expect("tasks");
+    assert!(tasks.len() > 15);
+    // and the page, of all tasks
+    let page = root.join("sifu_report.html");
+    let text = std::fs::read_to_string(&page).expect("a page");
+    assert!(said.contains("sifu_report.html"), "{said}");
+    for task in tasks {
+        let name = task["task"].as_str().expect("a name");
+        assert!(text.contains(name), "{name} is not in the page");
+    }
+    assert!(text.contains("--barycentre") && text.contains("id=\"cube-0\""));
+    std::fs::remove_file(&page).expect("removed");
 
     // a rerun does nothing; with another parameter it does what depends on it, and says why
     let times = |root: &Path| -> Vec<std::time::SystemTime> {
@@ -208,9 +219,10 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
         tree(root).iter().map(|f| of(f).expect("time")).collect()
     };
     let before = times(&root);
-    let (code, said, _) = run(&root, SHORT);
+    let (code, said, _) = run(&root, &[SHORT, &["--skip-steps", "report"]].concat());
     assert_eq!(code, 0, "{said}");
     assert_eq!(times(&root), before, "{said}");
+    assert!(!page.exists());
     let changed = [SHORT, &["--set", "despike.nsigma=6", "--dry-run"]].concat();
     let (code, said, _) = run(&root, &changed);
     assert_eq!(code, 0);

@@ -33,6 +33,8 @@ pub enum Stage {
     Plot,
     /// Films of the dithers.
     Animate,
+    /// The page on the run, after all tasks.
+    Report,
 }
 
 impl Stage {
@@ -51,6 +53,7 @@ impl Stage {
         Self::Despike,
         Self::Plot,
         Self::Animate,
+        Self::Report,
     ];
 
     /// As users name it (`--start-step stage2`).
@@ -69,6 +72,7 @@ impl Stage {
             Self::Despike => "despike",
             Self::Plot => "plot",
             Self::Animate => "animate",
+            Self::Report => "report",
         }
     }
 
