@@ -81,18 +81,28 @@ fn exposure(root: &Path, path: &Path, trees: &[(usize, PathBuf)]) -> Result<Expo
             .map(|(what, card)| ((*what).to_owned(), plain(header, card)))
             .collect(),
         pixels: flags.len(),
-        flags: dq::ALL
-            .iter()
-            .map(|(name, bit, what)| {
-                let n = flags.iter().filter(|q| **q & bit != 0).count();
-                (*name, *what, n)
-            })
-            .filter(|f| f.2 > 0)
-            .collect(),
+        flags: census(&flags),
         median: median(good.map(|(v, _)| *v).collect()),
         saturation,
         references: references(header),
     })
+}
+
+/// Flags that occur: name, meaning, pixels. In one pass, as most pixels have none.
+fn census(flags: &[u32]) -> Vec<(&'static str, &'static str, usize)> {
+    let mut counts = [0; u32::BITS as usize];
+    for q in flags {
+        let mut left = *q;
+        while left != 0 {
+            counts[left.trailing_zeros() as usize] += 1;
+            left &= left - 1;
+        }
+    }
+    let of = |bit: u32| counts[bit.trailing_zeros() as usize];
+    let all = dq::ALL
+        .iter()
+        .map(|(name, bit, what)| (*name, *what, of(*bit)));
+    all.filter(|f| f.2 > 0).collect()
 }
 
 fn share(flags: &[u32]) -> f64 {
@@ -136,6 +146,17 @@ fn references(header: &Header) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_flag_is_counted() {
+        let all: Vec<u32> = (0..32).map(|k| 1 << k).collect();
+        let found = census(&[all.as_slice(), &[u32::MAX, 0, 6]].concat());
+        assert_eq!(found.len(), dq::ALL.len());
+        for (name, _, n) in found {
+            let more = usize::from(matches!(name, "SATURATED" | "JUMP_DET"));
+            assert_eq!(n, 2 + more, "{name}");
+        }
+    }
 
     #[test]
     fn medians() {
