@@ -177,6 +177,12 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
             }
         }
     }
+    for stage in ["stage3", "stage5_despike"] {
+        for channel in ["3", "4"] {
+            let film = format!("{channel}A_Level3_ch{channel}-short_s3d_nav.gif");
+            expected.push(format!("animation/{stage}/dither_comparison/{film}"));
+        }
+    }
     let missing: Vec<&String> = expected.iter().filter(|e| !files.contains(e)).collect();
     assert!(missing.is_empty(), "{missing:?} of {files:?}\n{said}");
     let more: Vec<&String> = files
