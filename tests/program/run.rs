@@ -234,8 +234,8 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
     assert_eq!(code, 0);
     let todo: Vec<&str> = said.lines().filter(|l| l.contains("nsigma")).collect();
     assert_eq!(todo.len(), 4, "{said}");
-    // and the plots of these
-    assert!(said.contains(", 8 to do"), "{said}");
+    // and the plots and films of these
+    assert!(said.contains(", 10 to do"), "{said}");
 
     // a product that is lost is made again, the same
     let whole = contents(&root);
