@@ -9,8 +9,8 @@ use crate::{Error, Result};
 
 /// Write a page on a run: what was done and how well, its figures, and its cubes to look at.
 ///
-/// One HTML file that needs no network and no other file: tasks and times, parameters, reference files, the quality of each exposure,
-/// pointing, all pictures and films, and a viewer for navigated cubes (images at a wavelength, spectra of spaxels and regions,
+/// One HTML file that needs no network and, but for films, no other file: tasks and times, parameters, reference files, the quality of
+/// each exposure, pointing, all pictures, and a viewer for navigated cubes (images at a wavelength, spectra of spaxels and regions,
 /// backplanes under the cursor). `sifu run` writes it as its last step.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -23,7 +23,7 @@ pub struct Args {
     /// Navigated cubes in the page, the last step's first; a full cube takes some MB.
     #[arg(long, value_name = "N|all|none", default_value = "12", value_parser = cubes)]
     cubes: Chosen,
-    /// Megabytes of pictures and films in the page; others are linked to.
+    /// Megabytes of pictures in the page; others, and all films, are linked to.
     #[arg(long, value_name = "MB", default_value_t = EMBEDDED / 1_000_000)]
     embed: u64,
 }

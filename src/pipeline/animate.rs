@@ -1,5 +1,6 @@
 //! Films of files: what [`crate::view::film`] draws, read from the navigated cubes of a pointing's dithers.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::plot::{Opened, located};
@@ -13,8 +14,8 @@ use crate::{Error, Result};
 
 /// Frames a second by default.
 pub const RATE: f64 = 20.0;
-/// Frames that are made side by side for each thread.
-const BATCH: usize = 4;
+/// Frames at most that are made one after the other.
+const TOGETHER: usize = 16;
 
 /// The kind of film that a name asks for.
 ///
@@ -228,19 +229,33 @@ pub fn run(
     let sheet = film.sheet()?;
     let broken = |why: String| Error::input_file(out, why);
     let mut writer = raster::Film::new(kind, &sheet, film.frames(), job.rate).map_err(broken)?;
-    let frames: Vec<usize> = (0..film.frames()).collect();
-    for some in frames.chunks(BATCH * exec.threads().max(1)) {
-        let packed = exec.try_map(some.to_vec(), |k| -> Result<raster::Packed> {
-            let now = film.frame(k)?;
-            let piece = match k.checked_sub(1) {
-                None => sheet.whole(now),
-                Some(before) => sheet.change(&film.frame(before)?, &now),
-            };
-            Ok(raster::pack(kind, &sheet, piece))
-        })?;
-        for frame in packed {
-            writer.push(frame).map_err(broken)?;
+    let count = film.frames();
+    let some = count.div_ceil(4 * exec.threads().max(1)).min(TOGETHER);
+    let pieces: Vec<Range<usize>> = (0..count)
+        .step_by(some)
+        .map(|from| from..(from + some).min(count))
+        .collect();
+    // each has to draw the frame before its first one too, but not to compress it
+    let packed = exec.try_map(pieces, |frames| -> Result<Vec<raster::Packed>> {
+        let mut out = Vec::with_capacity(frames.len());
+        let (mut piece, mut before) = (raster::Piece::default(), None);
+        if let Some(k) = frames.start.checked_sub(1) {
+            before = Some(film.drawn(k, None)?);
         }
+        for k in frames {
+            let now = film.drawn(k, before.as_ref())?;
+            match &before {
+                Some(before) => film.change(before, &now, &mut piece),
+                None => piece = film.first()?,
+            }
+            out.push(raster::pack(kind, &sheet, &piece));
+            before = Some(now);
+            exec.check()?;
+        }
+        Ok(out)
+    })?;
+    for frame in packed.into_iter().flatten() {
+        writer.push(frame).map_err(broken)?;
     }
     progress("writing");
     write_whole(out, &writer.finish().map_err(broken)?)

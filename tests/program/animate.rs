@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sifu::exec::Exec;
-use sifu::formats::raster::film::Sheet;
+use sifu::formats::raster::film::{Piece, Sheet};
 use sifu::nav::Kernels;
 use sifu::pipeline::animate::{Job, film};
 use sifu::view::colours::VIRIDIS;
@@ -110,6 +110,33 @@ fn a_frame_has_the_colours_of_its_values() {
         filmed(&cubes, small()).0.frame(1).unwrap()
     );
     assert_ne!(film.frame(0).unwrap(), film.frame(2).unwrap());
+}
+
+#[test]
+fn a_frame_is_the_one_before_and_what_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (film, sheet) = filmed(&dithers(dir.path()), small());
+    let mut page = film.first().unwrap().pixels;
+    assert!(page == film.frame(0).unwrap() && !page.contains(&sheet.clear));
+    let mut before = film.drawn(0, None).unwrap();
+    let mut piece = Piece::default();
+    for k in 1..film.frames() {
+        let now = film.drawn(k, Some(&before)).unwrap();
+        film.change(&before, &now, &mut piece);
+        let [left, top, width] = [piece.left, piece.top, piece.width].map(usize::from);
+        for (y, row) in piece.pixels.chunks_exact(width).enumerate() {
+            let at = (top + y) * SMALL + left;
+            for (to, new) in page[at..at + width].iter_mut().zip(row) {
+                if *new != sheet.clear {
+                    // nothing is drawn where nothing changes
+                    assert_ne!(to, new);
+                    *to = *new;
+                }
+            }
+        }
+        assert!(page == film.frame(k).unwrap(), "{k}");
+        before = now;
+    }
 }
 
 #[test]

@@ -218,6 +218,8 @@ fn a_page_has_each_task_figure_and_value() {
         "alt=\"Summary plot of band 1A, stage5_despike, d1: 1A_Level3_ch1-short_s3d_nav\""
     ));
     assert!(text.contains("alt=\"Film: film\""));
+    // films stay beside the page
+    assert!(text.contains("src=\"animation/film.gif\""));
 
     // the cube, as the page's program reads it
     let described: serde_json::Value =

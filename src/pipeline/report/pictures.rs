@@ -15,6 +15,9 @@ const FOLDERS: [(&str, &str); 4] = [
     ("maps", "Map"),
 ];
 
+/// Folders of films, which are large and stay beside the page.
+const FILMS: [&str; 2] = ["animation", "animations"];
+
 /// Media types by the ends of names.
 const KINDS: [(&str, &str); 7] = [
     ("png", "image/png"),
@@ -31,7 +34,8 @@ fn kind(path: &Path) -> Option<&'static str> {
     KINDS.iter().find(|k| k.0 == end).map(|k| k.1)
 }
 
-/// Pictures of the run, then of its reductions with fewer groups, each by folder; the first `most` bytes of them in the page.
+/// Pictures of the run, then of its reductions with fewer groups, each by folder; the first `most` bytes of them in the page, films
+/// beside it.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -53,7 +57,8 @@ pub fn find(
                 let Some(kind) = kind(&path) else { continue };
                 let io = |e| Error::io(&path, e);
                 let size = std::fs::metadata(&path).map_err(io)?.len();
-                let fits = held + size <= most && kind.starts_with("image/");
+                let film = FILMS.contains(&folder);
+                let fits = held + size <= most && kind.starts_with("image/") && !film;
                 let source = if fits {
                     held += size;
                     Source::Here(std::fs::read(&path).map_err(io)?)
@@ -171,6 +176,13 @@ mod tests {
             std::fs::write(folder.join(name), vec![7; size]).unwrap();
         }
         let mut remarks = Vec::new();
+        let films = dir.path().join("animation/stage3");
+        std::fs::create_dir_all(&films).unwrap();
+        std::fs::write(films.join("f.gif"), [7]).unwrap();
+        let found = find(dir.path(), Path::new("../run"), 100, &mut Vec::new()).unwrap();
+        let film = found.iter().find(|p| p.file == "animation/stage3/f.gif");
+        assert!(matches!(film.expect("found").source, Source::Linked(_)));
+        std::fs::remove_dir_all(&films).unwrap();
         let found = find(dir.path(), Path::new("../run"), 16, &mut remarks).unwrap();
         let here: Vec<(&str, bool)> = found
             .iter()

@@ -32,7 +32,9 @@ fn weights(kind: Interpolation, t: f64) -> (Vec<f64>, i64) {
 pub struct Map {
     /// Columns and rows.
     pub size: [usize; 2],
-    /// Ends of each cell's part of `parts`.
+    /// Number of each cell's value; none where the body is not seen.
+    pub values: Vec<Option<u32>>,
+    /// Ends of each value's part of `parts`.
     ends: Vec<u32>,
     /// Spaxels and their weights.
     parts: Vec<(u32, f32)>,
@@ -45,11 +47,13 @@ impl Map {
         let size = [360.0, 180.0].map(|all: f64| (all / degrees).round().max(1.0) as usize);
         let [columns, rows] = size;
         let [nx, ny] = dither.size.map(|n| n as i64);
-        let (mut ends, mut parts) = (Vec::with_capacity(columns * rows), Vec::new());
+        let mut values = Vec::with_capacity(columns * rows);
+        let (mut ends, mut parts) = (Vec::new(), Vec::new());
         let back = dither.pixels.inverse();
         for row in 0..rows {
             let lat = 90.0 - (row as f64 + 0.5) * 180.0 / rows as f64;
             for column in 0..columns {
+                let before = parts.len();
                 let west = 360.0 - (column as f64 + 0.5) * 360.0 / columns as f64;
                 if let (Some(at), Some(back)) = (seen(dither, west, lat), &back) {
                     let [x, y] = back.apply(at);
@@ -71,22 +75,28 @@ impl Map {
                         }
                     }
                 }
-                ends.push(parts.len() as u32);
+                let any = parts.len() > before;
+                values.push(any.then_some(ends.len() as u32));
+                if any {
+                    ends.push(parts.len() as u32);
+                }
             }
         }
-        Self { size, ends, parts }
+        Self {
+            size,
+            values,
+            ends,
+            parts,
+        }
     }
 
-    /// Values of the cells; NaN where the body is not seen, or a spaxel that counts is NaN.
+    /// Values of the cells that have one; NaN where a spaxel that counts is NaN.
     #[must_use]
     pub fn of(&self, image: &[f32]) -> Vec<f32> {
         let mut from = 0;
         let cell = |end: &u32| {
             let parts = &self.parts[from..*end as usize];
             from = *end as usize;
-            if parts.is_empty() {
-                return f32::NAN;
-            }
             let value = |(i, w): &(u32, f32)| {
                 if *w == 0.0 {
                     0.0

@@ -5,17 +5,19 @@
 //! brightness temperature), with the wavelengths of the frame. With a zonal average, brightness and mapped temperature are what differs
 //! from it, in diverging colours. Limits of colours are a frame's own, over all dithers.
 //!
-//! [`Dither`] holds what is shown, [`Film`] draws it: pixels that never change once, then each frame's values looked up by spaxel, in one
-//! palette of exact colours. Behaviour: the animation of King et al. (2023, doi:10.3847/2515-5172/ad045f).
+//! [`Dither`] holds what is shown, [`Film`] draws it: pixels that never change once, then what of each frame is other than before, looked up by
+//! spaxel, in one palette of exact colours. Behaviour: the animation of King et al. (2023, doi:10.3847/2515-5172/ad045f).
 //! Differs from it: constants of CODATA; the last frame has the last wavelengths, however few; sums around right ascension 0 wrap;
 //! longitudes are those of the cube's plane `LON`, to the west.
 
+mod frames;
 mod limits;
 mod map;
 mod numbers;
 mod panels;
 mod stage;
 
+pub use frames::Drawn;
 pub use limits::limits;
 pub use map::Interpolation;
 pub use numbers::{Dither, Source, Zonal};

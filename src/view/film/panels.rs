@@ -7,8 +7,6 @@ use crate::view::wireframe::{extent, north_angle};
 
 /// Radians in an arcsecond.
 const ARCSEC: f64 = std::f64::consts::PI / 180.0 / 3600.0;
-/// No spaxel.
-const NONE: u32 = u32::MAX;
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +17,19 @@ pub enum Shows {
     Kelvin,
     /// What differs from that of the zonal average.
     Apart,
+}
+
+/// Pixels of one row of the page that show the same spaxel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Row.
+    pub y: u16,
+    /// First column.
+    pub x: u16,
+    /// Columns.
+    pub width: u16,
+    /// Spaxel, or cell of a map.
+    pub spaxel: u32,
 }
 
 /// A rectangle of the page whose pixels change.
@@ -32,10 +43,10 @@ pub struct Panel {
     pub map: bool,
     /// First column and row of the page.
     pub corner: [usize; 2],
-    /// Columns.
-    pub width: usize,
-    /// Spaxel or cell of each pixel, `[row][column]`.
-    lookup: Vec<u32>,
+    /// Columns and rows.
+    pub size: [usize; 2],
+    /// Its pixels that show something, row by row.
+    pub runs: Vec<Run>,
 }
 
 impl Panel {
@@ -51,7 +62,7 @@ impl Panel {
         let [left, right, top, bottom] =
             [area.x, area.right(), area.y, area.bottom()].map(|v| (v * scale).round() as usize);
         let back = place.inverse();
-        let mut lookup = Vec::with_capacity((right - left) * (bottom - top));
+        let mut runs: Vec<Run> = Vec::new();
         for row in top..bottom {
             for column in left..right {
                 let at = [column, row].map(|v| (v as f64 + 0.5) / scale);
@@ -60,7 +71,20 @@ impl Panel {
                     let inside = x >= 0.0 && y >= 0.0 && x < nx as f64 && y < ny as f64;
                     inside.then(|| (y as usize * nx + x as usize) as u32)
                 });
-                lookup.push(spaxel.unwrap_or(NONE));
+                let Some(spaxel) = spaxel else { continue };
+                // films are not larger than u16
+                let (x, y) = (column as u16, row as u16);
+                match runs.last_mut() {
+                    Some(r) if r.y == y && r.x + r.width == x && r.spaxel == spaxel => {
+                        r.width += 1;
+                    }
+                    _ => runs.push(Run {
+                        y,
+                        x,
+                        width: 1,
+                        spaxel,
+                    }),
+                }
             }
         }
         Self {
@@ -68,16 +92,20 @@ impl Panel {
             shows,
             map: false,
             corner: [left, top],
-            width: right - left,
-            lookup,
+            size: [right - left, bottom - top],
+            runs,
         }
     }
 
-    /// Rows of the page: each one's first pixel, and the spaxels of its pixels.
-    pub fn rows(&self, page: usize) -> impl Iterator<Item = (usize, &[u32])> {
-        let [left, top] = self.corner;
-        let rows = self.lookup.chunks_exact(self.width.max(1)).enumerate();
-        rows.map(move |(k, row)| ((top + k) * page + left, row))
+    /// The same of a map that has values of some cells only: the number of each cell's value, none for those without.
+    pub fn of_map(mut self, values: &[Option<u32>]) -> Self {
+        self.map = true;
+        self.runs.retain_mut(|r| {
+            let value = values.get(r.spaxel as usize).copied().flatten();
+            r.spaxel = value.unwrap_or_default();
+            value.is_some()
+        });
+        self
     }
 }
 
@@ -141,11 +169,24 @@ mod tests {
         let (fit, place) = fitted(area, [3, 2]);
         assert_eq!(fit, Rect::new(10.0, 25.0, 30.0, 20.0));
         let panel = Panel::new(0, Shows::Flux, fit, 1.0, &place, [3, 2]);
-        let rows: Vec<_> = panel.rows(100).collect();
-        assert_eq!(rows.len(), 20);
+        assert_eq!((panel.corner, panel.size), ([10, 25], [30, 20]));
+        assert_eq!(panel.runs.len(), 20 * 3);
+        let run = |x, y, spaxel| Run {
+            y,
+            x,
+            width: 10,
+            spaxel,
+        };
         // the first row of the image is the lowest
-        assert_eq!((rows[0].0, rows[0].1[0], rows[0].1[29]), (2510, 3, 5));
-        assert_eq!((rows[19].1[0], rows[19].1[15]), (0, 1));
+        assert_eq!(
+            panel.runs[..3],
+            [run(10, 25, 3), run(20, 25, 4), run(30, 25, 5)]
+        );
+        assert_eq!(panel.runs[57], run(10, 44, 0));
+        // what has no value is not drawn
+        let map = panel.of_map(&[None, None, None, None, Some(0), None]);
+        assert_eq!(map.runs.len(), 10);
+        assert_eq!(map.runs[0], run(20, 25, 0));
     }
 
     #[test]

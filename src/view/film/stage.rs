@@ -1,7 +1,6 @@
-//! The page of a film, and its frames.
+//! The page of a film: all that is drawn once. [`super::frames`] has what changes.
 
 use super::Options;
-use super::limits::limits;
 use super::map::Map;
 use super::numbers::Dither;
 use super::panels::{Panel, Shows, centred, covered, fitted, kilometres, window};
@@ -10,7 +9,6 @@ use crate::view::axes::{Axes, Scale, Side};
 use crate::view::colours::{self, ColourMap};
 use crate::view::figure::{Affine, Align, Colour, Figure, Item, Level, Path, Rect, Stroke, Text};
 use crate::view::render;
-use crate::view::text;
 use crate::{Error, Result};
 
 /// Width of the page, points; its height with four dithers or more.
@@ -22,19 +20,17 @@ const BETWEEN: f64 = 8.0;
 /// More than that before a map, for its labels.
 const LABELS: f64 = 26.0;
 /// Left edge and width of the colour bars.
-const BARS: [f64; 2] = [850.0, 9.0];
+pub(super) const BARS: [f64; 2] = [850.0, 9.0];
 /// Behind everything.
-const BACK: Colour = Colour::BLACK;
+pub(super) const BACK: Colour = Colour::BLACK;
 /// Behind pictures.
 const PAPER: u8 = 20;
-/// Of the spectrum, where the frame is.
-const BAND: u8 = 58;
 const LINES: Colour = Colour::rgb(0x80_80_80);
 const GRID: Colour = Colour::rgb(0x4a_4a_4a);
 
 /// Greys, and levels of colour maps, in one palette.
 #[derive(Clone, Debug)]
-struct Palette {
+pub(super) struct Palette {
     greys: usize,
     levels: usize,
     /// Colour maps, and whether each begins at its other end.
@@ -67,65 +63,58 @@ impl Palette {
         out
     }
 
+    /// The place that is see-through.
+    pub(super) fn clear(&self) -> u8 {
+        (self.greys + self.levels * self.maps.len()) as u8
+    }
+
     /// Place of a grey.
-    fn grey(&self, v: u8) -> u8 {
+    pub(super) fn grey(&self, v: u8) -> u8 {
         (f64::from(v) * (self.greys - 1) as f64 / 255.0).round() as u8
     }
 
     /// Place of a part (0 to 1, the ends' beyond) of a map.
-    fn level(&self, map: usize, part: f64) -> u8 {
-        let k = (part.clamp(0.0, 1.0) * (self.levels - 1) as f64).round() as usize;
+    pub(super) fn level(&self, map: usize, part: f64) -> u8 {
+        // to the nearest
+        let k = (part.clamp(0.0, 1.0) * (self.levels - 1) as f64 + 0.5) as usize;
         (self.greys + map * self.levels + k) as u8
     }
 }
 
 /// A colour bar.
 #[derive(Clone, Debug)]
-struct Bar {
-    shows: Shows,
-    area: Rect,
+pub(super) struct Bar {
+    pub(super) shows: Shows,
+    pub(super) area: Rect,
     title: &'static str,
 }
 
 /// A film: everything its frames are made of.
 #[derive(Clone, Debug)]
 pub struct Film {
-    palette: Palette,
+    pub(super) palette: Palette,
     /// Columns and rows of pixels.
-    size: [usize; 2],
-    scale: f64,
+    pub(super) size: [usize; 2],
+    pub(super) scale: f64,
     /// Where the rows of dithers are.
-    rows: Rect,
-    base: Vec<u8>,
-    panels: Vec<Panel>,
-    bars: Vec<Bar>,
+    pub(super) rows: Rect,
+    pub(super) base: Vec<u8>,
+    pub(super) panels: Vec<Panel>,
+    pub(super) bars: Vec<Bar>,
     /// Places of the page that lines over pictures cover, and their colours.
-    over: Vec<(usize, u8)>,
-    maps: Vec<Map>,
-    dithers: Vec<Dither>,
-    wavelength: Vec<f64>,
-    axes: Axes,
-    options: Options,
-    apart: bool,
+    pub(super) over: Vec<(usize, u8)>,
+    pub(super) maps: Vec<Map>,
+    pub(super) dithers: Vec<Dither>,
+    pub(super) wavelength: Vec<f64>,
+    pub(super) axes: Axes,
+    pub(super) options: Options,
+    pub(super) apart: bool,
 }
 
 /// Median of what is finite; NaN of nothing.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut all: Vec<f64> = values.filter(|v| v.is_finite()).collect();
     crate::math::median::median_f64(&mut all)
-}
-
-/// A number with two digits, and the power of ten raised.
-fn short(v: f64, signed: bool) -> String {
-    let sign = if signed && v > 0.0 { "+" } else { "" };
-    let plain = format!("{v:.1e}");
-    match plain.split_once('e') {
-        Some((m, e)) if e != "0" => {
-            format!("{sign}{m}×10{}", text::raised(&e.replace('-', "−"))).replace('-', "−")
-        }
-        Some((m, _)) => format!("{sign}{m}").replace('-', "−"),
-        None => plain,
-    }
 }
 
 impl Film {
@@ -223,12 +212,12 @@ impl Film {
         Ok(Sheet {
             width,
             height,
-            clear: (palette.len() - 1) as u8,
+            clear: self.palette.clear(),
             palette,
         })
     }
 
-    fn greys(&self, pixels: &[[u8; 4]]) -> Vec<u8> {
+    pub(super) fn greys(&self, pixels: &[[u8; 4]]) -> Vec<u8> {
         pixels
             .iter()
             .map(|[r, g, b, _]| {
@@ -238,7 +227,7 @@ impl Film {
             .collect()
     }
 
-    fn map_of(&self, shows: Shows) -> usize {
+    pub(super) fn map_of(&self, shows: Shows) -> usize {
         match shows {
             Shows::Flux => 0,
             Shows::Kelvin => 1,
@@ -347,9 +336,8 @@ impl Film {
                 map.y,
             ]));
             items.push(graticule(map, k + 1 == n));
-            let mut panel = Panel::new(k, mapped, map, self.scale, &place, [columns, rows]);
-            panel.map = true;
-            panels.push(panel);
+            let panel = Panel::new(k, mapped, map, self.scale, &place, [columns, rows]);
+            panels.push(panel.of_map(&self.maps[k].values));
             self.panels.extend(panels);
         }
         for bar in &self.bars {
@@ -406,9 +394,8 @@ impl Film {
             if radius >= 30.0 || nth != Some(1) {
                 continue;
             }
-            let rows = panel.rows(self.size[0]).count();
-            let [x, y, w, h] = [panel.corner[0], panel.corner[1], panel.width, rows]
-                .map(|v| v as f64 / self.scale);
+            let [[x, y], [w, h]] =
+                [panel.corner, panel.size].map(|p| p.map(|v| v as f64 / self.scale));
             let area = Rect::new(x, y, w, h);
             let reach = d.globe.radii[0] * self.options.reach;
             let limits = if self.apart {
@@ -454,193 +441,6 @@ impl Film {
                 }
             }
         }
-    }
-
-    /// Values that a kind of picture shows in a frame.
-    fn images(&self, shows: Shows, frame: usize) -> Vec<&[f32]> {
-        self.dithers
-            .iter()
-            .map(|d| {
-                let all = match shows {
-                    Shows::Flux => Some(&d.flux),
-                    Shows::Kelvin => Some(&d.kelvin),
-                    Shows::Apart => d.apart.as_ref(),
-                };
-                all.and_then(|a| a.get(frame))
-                    .map_or(&[][..], Vec::as_slice)
-            })
-            .collect()
-    }
-
-    /// Limits of the colours of a kind of picture.
-    fn limits(&self, shows: Shows, frame: usize) -> Option<[f64; 2]> {
-        let images = self.images(shows, frame);
-        let masked = shows != Shows::Flux && self.dithers.iter().any(|d| d.disc.contains(&true));
-        let values = images.iter().zip(&self.dithers).flat_map(|(image, d)| {
-            image
-                .iter()
-                .zip(&d.disc)
-                .filter(move |(_, on)| !masked || **on)
-                .map(|(v, _)| *v)
-        });
-        let symmetric = self.apart && shows != Shows::Kelvin;
-        limits(
-            values,
-            self.options.percentile,
-            self.options.tail,
-            symmetric,
-        )
-    }
-
-    /// Wavelengths of a frame, micron.
-    fn wavelengths(&self, frame: usize) -> &[f64] {
-        let from = frame * self.options.step;
-        let to = (from + self.options.step).min(self.wavelength.len());
-        self.wavelength.get(from..to).unwrap_or_default()
-    }
-
-    /// The pixels of a frame as places in the palette, rows from the top.
-    ///
-    /// # Errors
-    /// None but those of drawing text.
-    pub fn frame(&self, frame: usize) -> Result<Vec<u8>> {
-        let mut page = self.base.clone();
-        for shows in [Shows::Flux, Shows::Kelvin, Shows::Apart] {
-            if shows == Shows::Apart && !self.apart {
-                continue;
-            }
-            let limits = self.limits(shows, frame);
-            let images = self.images(shows, frame);
-            let level = |v: f32| -> Option<u8> {
-                let [low, high] = limits?;
-                let part = if high > low {
-                    (f64::from(v) - low) / (high - low)
-                } else {
-                    0.5
-                };
-                v.is_finite()
-                    .then(|| self.palette.level(self.map_of(shows), part))
-            };
-            for panel in self.panels.iter().filter(|p| p.shows == shows) {
-                let image = images[panel.dither];
-                let levels: Vec<Option<u8>> = match panel.map {
-                    true => self.maps[panel.dither]
-                        .of(image)
-                        .into_iter()
-                        .map(level)
-                        .collect(),
-                    false => image.iter().map(|v| level(*v)).collect(),
-                };
-                for (start, row) in panel.rows(self.size[0]) {
-                    for (to, spaxel) in page[start..start + row.len()].iter_mut().zip(row) {
-                        if let Some(Some(level)) = levels.get(*spaxel as usize) {
-                            *to = *level;
-                        }
-                    }
-                }
-            }
-            if let Some(bar) = self.bars.iter().find(|b| b.shows == shows) {
-                self.ends(&mut page, bar, limits)?;
-            }
-        }
-        for (at, colour) in &self.over {
-            page[*at] = *colour;
-        }
-        self.cursor(&mut page, frame)?;
-        Ok(page)
-    }
-
-    /// Draws a text's rectangle over the page.
-    fn put(&self, page: &mut [u8], area: Rect, text: Text) -> Result<()> {
-        let px = |v: f64| (v * self.scale).round() as usize;
-        let (left, top, width, height) = (px(area.x), px(area.y), px(area.w), px(area.h));
-        let mut small = Figure::new(width as f64 / self.scale, height as f64 / self.scale, "");
-        small.background = Some(BACK);
-        small.items.push(Item::Text(text));
-        let drawn = self.greys(render(&small, width)?.pixels());
-        for (k, row) in drawn.chunks_exact(width).enumerate() {
-            let at = (top + k) * self.size[0] + left;
-            if let Some(to) = page.get_mut(at..at + width) {
-                to.copy_from_slice(row);
-            }
-        }
-        Ok(())
-    }
-
-    /// Limits beside a colour bar.
-    fn ends(&self, page: &mut [u8], bar: &Bar, limits: Option<[f64; 2]>) -> Result<()> {
-        let high = 96.0f64.min(0.5 * bar.area.h);
-        let x = BARS[0] + BARS[1] + 3.0;
-        let places = [bar.area.bottom() - 0.5 * high, bar.area.y + 0.5 * high];
-        for (k, middle) in places.into_iter().enumerate() {
-            let area = Rect::new(x, middle - 0.5 * high, 22.0, high);
-            let label = match (limits, bar.shows) {
-                (None, _) => "no data".to_owned(),
-                (Some(l), Shows::Flux) => short(l[k], self.apart),
-                (Some(l), Shows::Kelvin) => format!("{:.0}", l[k]),
-                (Some(l), Shows::Apart) => format!("{:+.2}", l[k]).replace('-', "−"),
-            };
-            // the end of the text that is nearer to the bar's end
-            let (y, align) = if k == 0 {
-                (high, Align::Left)
-            } else {
-                (0.0, Align::Right)
-            };
-            let text = Text::new([9.0, y], label, 10.0)
-                .colour(Colour::WHITE)
-                .anchor(align, Level::Middle)
-                .turned(90.0);
-            self.put(page, area, text)?;
-        }
-        Ok(())
-    }
-
-    /// Where the frame is in the spectrum.
-    fn cursor(&self, page: &mut [u8], frame: usize) -> Result<()> {
-        let these = self.wavelengths(frame);
-        let axes = self.axes.area;
-        let (Some(first), Some(last)) = (these.first(), these.last()) else {
-            return Ok(());
-        };
-        let mean = these.iter().sum::<f64>() / these.len() as f64;
-        // half a step on either side, so that no wavelength seems left out
-        let half = if these.len() > 1 {
-            0.5 * (last - first) / (these.len() - 1) as f64
-        } else {
-            0.0
-        };
-        let at = |w: f64| self.axes.place(w, 0.0)[0].clamp(axes.x, axes.right());
-        let px = |v: f64| (v * self.scale).round() as usize;
-        let (left, right) = (px(at(first - half)), px(at(last + half)));
-        let right = right.max(left + px(0.5).max(1));
-        let (back, band) = (
-            self.palette.grey(0),
-            self.palette.grey(if these.len() > 1 { BAND } else { 150 }),
-        );
-        for y in px(axes.y)..px(axes.bottom()) {
-            let row = y * self.size[0];
-            for to in page
-                .get_mut(row + left..row + right.min(self.size[0]))
-                .into_iter()
-                .flatten()
-            {
-                if *to == back {
-                    *to = band;
-                }
-            }
-        }
-        let label = if self.options.step > 1 {
-            format!("{mean:.2} µm")
-        } else {
-            format!("{mean:.3} µm")
-        };
-        let area = Rect::new(axes.x - 20.0, axes.y - 26.0, axes.w + 40.0, 22.0);
-        let half = 0.5 * text::width(&label, 14.0);
-        let x = (at(mean) - area.x).clamp(half, area.w - half);
-        let text = Text::new([x, 11.0], label, 14.0)
-            .colour(Colour::WHITE)
-            .anchor(Align::Middle, Level::Middle);
-        self.put(page, area, text)
     }
 }
 
