@@ -1,24 +1,25 @@
-//! `sifu plot`: summary plots of navigated cubes.
+//! `sifu plot`: summary plots of navigated cubes, quick looks at detector images, cubes before and after steps.
 
 use std::path::PathBuf;
 
 use super::setup::Global;
 use super::{batch, inputs};
-use crate::pipeline::plot;
+use crate::pipeline::{changes, plot};
 use crate::store::kernels;
 use crate::view::summary::Options;
 use crate::view::{KINDS, kind};
 use crate::{Error, Result};
 
-/// Draw the summary plot of navigated cubes: field on the sky, spectra, images, invalid voxels.
+/// Draw navigated cubes (field on the sky, spectra, images, invalid voxels) and detector images (values, flags).
 ///
-/// OUT is the picture of a single cube, its kind by its end (.png, .svg, .pdf), or a folder for OUT/<name>.png of each. The
+/// What is drawn is by the file: the summary plot of a navigated cube, the quick look at a detector image (_rate, _cal and others
+/// whose SCI has two axes). OUT is the picture of a single file, its kind by its end (.png, .svg, .pdf), or a folder for OUT/<name>.png of each. The
 /// wireframe is the geometry that the cube was navigated with, by its NAV cards and backplanes; kernels are looked for (as `sifu
 /// navigate` does) for cubes that another program navigated.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Navigated cubes, and folders of *_nav.fits.
-    #[arg(required = true, value_name = "CUBE|DIR")]
+    /// Navigated cubes, detector images, and folders of *_nav.fits.
+    #[arg(required = true, value_name = "FILE|DIR")]
     inputs: Vec<PathBuf>,
     /// Picture, or folder for pictures (made if needed).
     #[arg(short, long, value_name = "FILE|DIR")]
@@ -35,6 +36,15 @@ pub struct Args {
     /// Leave out the spectrum of the brightest spaxels.
     #[arg(long)]
     no_brightest: bool,
+    /// One page of all cubes, which are one cube after several steps, in order (as in stage3/d1/A_nav.fits stage5_despike/d1/A_nav.fits).
+    #[arg(long)]
+    steps: bool,
+    /// With --steps: wavelengths (micron) that images are means of, as in 5.2:5.4.
+    #[arg(long, value_name = "FIRST:LAST", requires = "steps")]
+    wavelength: Option<String>,
+    /// With --steps: column and row of the spaxel whose spectra are shown, from 1 (the brightest when not given).
+    #[arg(long, value_name = "X,Y", requires = "steps")]
+    spaxel: Option<String>,
     /// SPICE kernels: files, meta-kernels (.tm) and folders.
     #[arg(short, long, value_name = "FILE|DIR", num_args = 1..)]
     kernels: Vec<PathBuf>,
@@ -66,11 +76,14 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         percentiles,
         brightest: !args.no_brightest,
     };
+    if args.steps {
+        return steps(args, global);
+    }
     let cubes = inputs::exposures(&args.inputs, "nav")?;
     let one = kind(&args.out).is_some() && !args.out.is_dir();
     if one && cubes.len() > 1 {
         return Err(Error::parameter(format!(
-            "{} is one picture, and there are {} cubes; give a folder",
+            "{} is one picture, and there are {} files; give a folder",
             args.out.display(),
             cubes.len()
         )));
@@ -98,8 +111,64 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
     }
     let work: Vec<(PathBuf, PathBuf)> = cubes.into_iter().zip(products).collect();
     let name = |(cube, _): &(PathBuf, PathBuf)| inputs::name(cube);
-    batch::run(&work, "cubes", global, name, |(cube, out), progress| {
+    batch::run(&work, "files", global, name, |(cube, out), progress| {
         progress("plot");
         plot::run(cube, out, &found.kernels, &options, args.width)
     })
+}
+
+/// The page of a cube before and after steps.
+fn steps(args: &Args, global: &Global) -> Result<u8> {
+    let pair = |text: &str, by: char| -> Option<[f64; 2]> {
+        let (a, b) = text.split_once(by)?;
+        let number = |t: &str| t.trim().parse::<f64>().ok().filter(|v| v.is_finite());
+        Some([number(a)?, number(b)?])
+    };
+    let range = args.wavelength.as_deref().map(|text| {
+        let ends = pair(text, ':').filter(|[a, b]| a <= b);
+        ends.ok_or_else(|| {
+            Error::parameter(format!(
+                "--wavelength '{text}' is not FIRST:LAST in micron, as in 5.2:5.4"
+            ))
+        })
+    });
+    let spaxel = args.spaxel.as_deref().map(|text| {
+        let whole = |v: &f64| *v >= 1.0 && v.fract() == 0.0 && *v < 1e6;
+        let place = pair(text, ',').filter(|p| p.iter().all(whole));
+        let place = place.map(|p| p.map(|v| v as usize - 1));
+        place.ok_or_else(|| {
+            Error::parameter(format!(
+                "--spaxel '{text}' is not X,Y, column and row from 1, as in 14,19"
+            ))
+        })
+    });
+    let options = changes::Options {
+        range: range.transpose()?,
+        spaxel: spaxel.transpose()?,
+    };
+    if kind(&args.out).is_none() || args.out.is_dir() {
+        return Err(Error::parameter(format!(
+            "{}: --steps makes one picture, whose name has to end in .png, .svg or .pdf",
+            args.out.display()
+        )));
+    }
+    // the cubes have the same name in different folders
+    let mut cubes = Vec::new();
+    for input in &args.inputs {
+        cubes.extend(inputs::exposures(std::slice::from_ref(input), "nav")?);
+    }
+    if let Some(folder) = args.out.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    }
+    let pages = std::slice::from_ref(&args.out);
+    batch::run(
+        pages,
+        "pages",
+        global,
+        |f| inputs::name(f),
+        |out, progress| {
+            progress("plot");
+            changes::run(&cubes, out, &options, args.width)
+        },
+    )
 }

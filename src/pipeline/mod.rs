@@ -1,6 +1,7 @@
 //! The runner: settings, references, skips, provenance, timing; and the recipes that use it.
 
 pub mod animate;
+pub mod changes;
 pub mod map;
 pub mod navigate;
 pub mod plan;

@@ -1,4 +1,5 @@
-//! Summary plots of files: what [`crate::view::summary`] draws, read from a navigated cube, and where the body in it comes from.
+//! Plots of files: what [`crate::view::summary`] draws, read from a navigated cube, and where the body in it comes from; and what
+//! [`crate::view::detector`] draws, read from a detector image.
 //!
 //! The body is that of the file's own NAV cards, else of the kernels; it is drawn only where it agrees with the backplanes, so that lines
 //! and planes cannot tell different stories. Else the lines are what the planes themselves hold.
@@ -14,9 +15,9 @@ use crate::math::vector::norm;
 use crate::nav::{Kernels, bodies};
 use crate::view::globe::Globe;
 use crate::view::sky::Tangent;
-use crate::view::summary::{Options, Subject, draw};
+use crate::view::summary::{Options, Subject, draw, title};
 use crate::view::wireframe::Planes;
-use crate::view::{self, Figure};
+use crate::view::{self, Figure, detector};
 use crate::{Error, Result};
 
 /// Pixels across a PNG file by default: 200 an inch.
@@ -231,11 +232,64 @@ pub(super) fn located(
     Ok((found, globe, remark))
 }
 
-/// The summary plot of a navigated cube.
+/// Facts of a detector image's file: cards, and what is said of them.
+const FACTS: [(&str, &str); 8] = [
+    ("DETECTOR", "detector"),
+    ("EXP_TYPE", "type"),
+    ("DATE-BEG", "begin (UTC)"),
+    ("NGROUPS", "groups"),
+    ("NINTS", "integrations"),
+    ("EFFEXPTM", "exposure time (s)"),
+    ("CAL_VER", "jwst"),
+    ("CRDS_CTX", "CRDS context"),
+];
+
+/// The quick look at a detector image.
+fn of_detector(path: &Path, file: &FitsFile, hdu: usize) -> Result<Figure> {
+    let &[ny, nx] = file.shape(hdu)? else {
+        return Err(Error::input_file(path, "SCI is no detector image"));
+    };
+    let flags = file.need("DQ")?;
+    if nx * ny == 0 || file.shape(flags)? != [ny, nx] {
+        return Err(Error::format(
+            path,
+            "DQ and SCI differ in shape, or are empty",
+        ));
+    }
+    let [primary, sci] = [0, hdu].map(|i| &file.hdus()[i].header);
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    let title = Some(title(primary)).filter(|t| !t.is_empty());
+    let title = title.unwrap_or_else(|| name.clone());
+    let mut facts = vec![name];
+    for (card, what) in FACTS {
+        if let Some(value) = primary.get(card) {
+            facts.push(format!("{what}: {}", value.plain().trim()));
+        }
+    }
+    let unit = sci.str("BUNIT").map(str::trim).filter(|u| !u.is_empty());
+    Ok(detector::draw(&detector::Subject {
+        title: &title,
+        facts: &facts,
+        unit: unit.unwrap_or("no unit"),
+        size: [nx, ny],
+        values: &file.all::<f32>(hdu)?,
+        flags: &file.all::<u32>(flags)?,
+    }))
+}
+
+/// The plot of a file: the summary plot of a navigated cube, or the quick look at a detector image (SCI of two axes, as in `_rate` and
+/// `_cal`).
 ///
 /// # Errors
-/// [`Error::Input`] where the file is no cube, or not navigated; [`Error::Format`] for a damaged one.
+/// [`Error::Input`] where the file is neither, or a cube that is not navigated; [`Error::Format`] for a damaged one.
 pub fn figure(path: &Path, kernels: &Kernels, options: &Options) -> Result<Figure> {
+    let file = FitsFile::open(path)?;
+    if let Some(hdu) = file.find("SCI")
+        && file.shape(hdu)?.len() == 2
+    {
+        return of_detector(path, &file, hdu);
+    }
     let cube = Opened::read(path)?;
     let (found, globe, remark) = located(&cube, path, kernels)?;
     let [primary, sci] = cube.headers();
@@ -256,7 +310,7 @@ pub fn figure(path: &Path, kernels: &Kernels, options: &Options) -> Result<Figur
     Ok(draw(&subject, options))
 }
 
-/// Makes the summary plot of a navigated cube: PNG (`width` pixels across), SVG or PDF by the name's end.
+/// Makes the plot of a file: PNG (`width` pixels across), SVG or PDF by the name's end.
 ///
 /// # Errors
 /// As [`figure`]; [`Error::Parameter`] for another kind of file; [`Error::Io`].

@@ -11,11 +11,13 @@
 //! A figure is a pure function of its data: the same on every machine, without fonts of the system, and testable by its
 //! [`Figure::outline`].
 //!
-//! The figures: [`summary`], one page a cube. [`terminal`] draws with characters instead; [`report`] is the page on a whole run.
+//! The figures: [`summary`], one page a cube; [`detector`], one a detector image; [`steps`], one of a cube
+//! before and after steps. [`terminal`] draws with characters instead; [`report`] is the page on a whole run.
 
 pub mod axes;
 pub mod colours;
 pub mod contour;
+pub mod detector;
 pub mod figure;
 pub mod film;
 pub mod globe;
@@ -23,6 +25,7 @@ pub mod pdf;
 mod render;
 pub mod report;
 pub mod sky;
+pub mod steps;
 pub mod summary;
 pub mod svg;
 pub mod terminal;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sifu::formats::fits::{FitsFile, Header, Writer};
+use sifu::model::dq;
 use sifu::nav::{Aspect, Correction, Kernels, Observer};
-use sifu::pipeline::plot;
+use sifu::pipeline::{changes, plot};
 use sifu::view::figure::{Item, Rect, Segment};
 use sifu::view::summary::Options;
 use sifu::view::{Figure, text};
@@ -419,6 +420,78 @@ fn lines_of_another_body_are_not_drawn() {
     let kernels = Kernels::with_built_in(&kernel_files()).expect("loads");
     let figure = plot::figure(&moved, &kernels, &Options::default()).expect("drawn");
     assert!(!says(&figure, "Wireframe from backplanes"));
+}
+
+#[test]
+fn a_detector_image_has_a_page_of_its_own() {
+    let dir = folder();
+    let path = dir.path().join("stage1/jw1_rate.fits");
+    let mut flags = [0; 16];
+    flags[0] = dq::SATURATED | dq::DO_NOT_USE;
+    flags[1..4].fill(dq::JUMP_DET);
+    super::report::rate(&path, &flags);
+    let figure = page(&path);
+    tidy(&figure);
+    let groups = groups(&figure.items);
+    for part in ["values", "flags", "colours", "legend", "facts"] {
+        assert!(groups.iter().any(|g| g == part), "{part}");
+    }
+    // one is NaN, and one not to be used: the median is of 14 rates
+    for what in [
+        "3 (18.75 %)",
+        "12 (75.00 %)",
+        "4 × 4 pixels, 1 without a value",
+        "median 8.5,",
+        "detector: MIRIFUSHORT",
+        "groups: 5",
+        "jw1_rate.fits",
+    ] {
+        assert!(says(&figure, what), "{what}");
+    }
+    let out = dir.path().join("rate.svg").display().to_string();
+    let (code, said) = program(&["plot", &path.display().to_string(), "-o", &out]);
+    assert_eq!(code, 0, "{said}");
+    assert!(Path::new(&out).is_file());
+}
+
+#[test]
+fn a_cube_before_and_after_a_step() {
+    let dir = folder();
+    let cube = navigated(dir.path(), &PLAIN, &[]);
+    let at = |name: &str| dir.path().join(name);
+    for stage in ["stage3/d1", "stage3_desaturated/d1"] {
+        std::fs::create_dir_all(at(stage)).expect("made");
+        std::fs::copy(&cube, at(stage).join("a_nav.fits")).expect("copied");
+    }
+    let paths = ["stage3", "stage3_desaturated"].map(|s| at(s).join("d1/a_nav.fits"));
+    let figure = changes::figure(&paths, &changes::Options::default()).expect("drawn");
+    for what in ["stage3_desaturated", "changed 0, filled 0, lost 0"] {
+        assert!(says(&figure, what), "{what}");
+    }
+    let [a, b] = paths.map(|p| p.display().to_string());
+    let out = at("pages/steps.png").display().to_string();
+    let args = ["plot", "--steps", &a, &b, "-o", &out, "--spaxel", "3,4"];
+    let (code, said) = program(&args);
+    assert_eq!(code, 0, "{said}");
+    assert!(Path::new(&out).is_file());
+    let other = at("saturn_s3d.fits").display().to_string();
+    let none = at("x.png").display().to_string();
+    for (more, want, what) in [
+        (vec![a.as_str(), "-o", &none], 2, "2 to 6 cubes"),
+        (vec![&a, &b, "-o", &none, "--spaxel", "0,1"], 2, "--spaxel"),
+        (vec![&a, &b, "-o", &none, "--spaxel", "900,1"], 2, "900,1"),
+        (
+            vec![&a, &b, "-o", &none, "--wavelength", "1:2"],
+            2,
+            "no wavelength",
+        ),
+        (vec![&a, &other, "-o", "pages"], 2, "--steps"),
+    ] {
+        let (code, said) = program(&[&["plot", "--steps"], &more[..]].concat());
+        assert_eq!(code, want, "{said}");
+        assert!(said.contains(what), "{said}");
+        assert!(!Path::new(&none).exists());
+    }
 }
 
 #[test]

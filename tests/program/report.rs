@@ -25,7 +25,7 @@ fn value(z: usize, y: usize, x: usize) -> f32 {
     }
 }
 
-fn rate(path: &Path, flags: &[u32; 16]) {
+pub fn rate(path: &Path, flags: &[u32; 16]) {
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
     let mut primary = Header::new();
     for (key, v) in [
