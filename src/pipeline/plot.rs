@@ -1,5 +1,5 @@
 //! Plots of files: what [`crate::view::summary`] draws, read from a navigated cube, and where the body in it comes from; and what
-//! [`crate::view::detector`] draws, read from a detector image.
+//! [`crate::view::detector`] and [`crate::view::flat`] draw, read from detector images and synthetic flats.
 //!
 //! The body is that of the file's own NAV cards, else of the kernels; it is drawn only where it agrees with the backplanes, so that lines
 //! and planes cannot tell different stories. Else the lines are what the planes themselves hold.
@@ -17,7 +17,7 @@ use crate::view::globe::Globe;
 use crate::view::sky::Tangent;
 use crate::view::summary::{Options, Subject, draw, title};
 use crate::view::wireframe::Planes;
-use crate::view::{self, Figure, detector};
+use crate::view::{self, Figure, detector, flat};
 use crate::{Error, Result};
 
 /// Pixels across a PNG file by default: 200 an inch.
@@ -278,17 +278,37 @@ fn of_detector(path: &Path, file: &FitsFile, hdu: usize) -> Result<Figure> {
     }))
 }
 
-/// The plot of a file: the summary plot of a navigated cube, or the quick look at a detector image (SCI of two axes, as in `_rate` and
-/// `_cal`).
+/// The page of a synthetic flat.
+fn of_flat(path: &Path, file: &FitsFile) -> Result<Figure> {
+    let shape = match *file.shape(0)? {
+        [nz, ny, nx] if nz * ny * nx > 0 => [nz, ny, nx],
+        _ => {
+            let what = "the flat is no cube (plane, y, x) in the primary HDU";
+            return Err(Error::format(path, what));
+        }
+    };
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+    Ok(flat::draw(&flat::Subject {
+        title: &name.unwrap_or_default(),
+        shape,
+        flat: &file.all::<f64>(0)?,
+    }))
+}
+
+/// The plot of a file: the summary plot of a navigated cube, the quick look at a detector image (SCI of two axes, as in `_rate` and
+/// `_cal`), or the statistics of a synthetic flat (it has `FLAT_CORRECTED`).
 ///
 /// # Errors
-/// [`Error::Input`] where the file is neither, or a cube that is not navigated; [`Error::Format`] for a damaged one.
+/// [`Error::Input`] where the file is none of these, or a cube that is not navigated; [`Error::Format`] for a damaged one.
 pub fn figure(path: &Path, kernels: &Kernels, options: &Options) -> Result<Figure> {
     let file = FitsFile::open(path)?;
     if let Some(hdu) = file.find("SCI")
         && file.shape(hdu)?.len() == 2
     {
         return of_detector(path, &file, hdu);
+    }
+    if file.find("FLAT_CORRECTED").is_some() {
+        return of_flat(path, &file);
     }
     let cube = Opened::read(path)?;
     let (found, globe, remark) = located(&cube, path, kernels)?;

@@ -11,8 +11,8 @@
 //! A figure is a pure function of its data: the same on every machine, without fonts of the system, and testable by its
 //! [`Figure::outline`].
 //!
-//! The figures: [`summary`], one page a cube; [`detector`], one a detector image; [`steps`], one of a cube
-//! before and after steps. [`terminal`] draws with characters instead; [`report`] is the page on a whole run.
+//! The figures: [`summary`], one page a cube; [`detector`], one a detector image; [`flat`], one a synthetic flat;
+//! [`steps`], one of a cube before and after steps. [`terminal`] draws with characters instead; [`report`] is the page on a whole run.
 
 pub mod axes;
 pub mod colours;
@@ -20,6 +20,7 @@ pub mod contour;
 pub mod detector;
 pub mod figure;
 pub mod film;
+pub mod flat;
 pub mod globe;
 pub mod pdf;
 mod render;

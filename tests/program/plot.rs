@@ -455,6 +455,32 @@ fn a_detector_image_has_a_page_of_its_own() {
 }
 
 #[test]
+fn a_flat_has_its_statistics() {
+    let dir = folder();
+    let path = dir.path().join("flat.fits");
+    // two planes of which the second one corrects: three values 10 % off, one unknown
+    let mut flat = vec![1.0; 8];
+    flat[4..].copy_from_slice(&[1.1, 0.9, 1.1, f64::NAN]);
+    let mut w = Writer::create(&path, false).expect("made");
+    w.image::<f64>(&Header::new(), &[2, 2, 2]).expect("written");
+    w.put(0, &flat).expect("written");
+    let mut header = Header::new();
+    header.set("EXTNAME", "FLAT_CORRECTED", "");
+    w.image::<f64>(&header, &[2]).expect("written");
+    w.put(0, &[0.0, 1.0]).expect("written");
+    w.finish().expect("written");
+    let figure = page(&path);
+    for what in [
+        "flat.fits",
+        "1 of 2 planes of 2 × 2 corrected; rms 0.1000",
+        "1 values missing",
+        "Plane 2, rms 0.1000",
+    ] {
+        assert!(says(&figure, what), "{what}");
+    }
+}
+
+#[test]
 fn a_cube_before_and_after_a_step() {
     let dir = folder();
     let cube = navigated(dir.path(), &PLAIN, &[]);
