@@ -75,8 +75,9 @@ enum Command {
     Demo(demo::Args),
 }
 
-/// Runs the program with the process's arguments; returns its exit code.
-pub fn main() -> u8 {
+/// Runs the program with the process's arguments; returns its exit code. `keep_memory` is called before work on many files
+/// one after the other, for which the allocator had better keep memory between them.
+pub fn main(keep_memory: &dyn Fn()) -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
@@ -84,6 +85,9 @@ pub fn main() -> u8 {
             return u8::try_from(e.exit_code()).unwrap_or(2);
         }
     };
+    if matches!(cli.command, Command::Run(_) | Command::Demo(_)) {
+        keep_memory();
+    }
     match run(cli) {
         Ok(code) => code,
         Err(e) => {

@@ -23,3 +23,4 @@ pub mod sin_cos;
 pub mod sorting_network;
 pub mod vector;
 pub mod wave_sums;
+pub mod wide;

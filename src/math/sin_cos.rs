@@ -6,6 +6,8 @@
 
 use std::f64::consts::FRAC_2_PI;
 
+use super::wide::wide;
+
 /// The first 33 bits of pi / 2, the next 33, and the rest.
 const PARTS: [f64; 3] = [
     1.570_796_326_734_125_6,
@@ -85,7 +87,7 @@ pub fn sin_cos(angles: &[f64], factor: f64, sin: &mut [f64], cos: &mut [f64]) {
     let all = angles.iter().zip(sin.iter_mut().zip(cos.iter_mut()));
     // also false for NaN
     if angles.iter().all(|a| (a * factor).abs() < limit) {
-        all.for_each(|(a, (s, c))| (*s, *c) = small(a * factor));
+        wide(|| all.for_each(|(a, (s, c))| (*s, *c) = small(a * factor)));
     } else {
         all.for_each(|(a, (s, c))| (*s, *c) = libm::sincos(a * factor));
     }

@@ -85,8 +85,8 @@ impl Cal {
     }
 
     /// Puts a WCS in place of the one there.
-    pub fn set_wcs(&mut self, wcs: Node) {
-        self.wcs = Some(Arc::new(wcs));
+    pub fn set_wcs(&mut self, wcs: impl Into<Arc<Node>>) {
+        self.wcs = Some(wcs.into());
         self.map = OnceLock::new();
     }
 

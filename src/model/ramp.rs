@@ -70,6 +70,26 @@ impl Ramp {
             .clone_from(&whole.average_dark_current);
     }
 
+    /// As [`Self::take_first_groups`], with counts and flags of their own.
+    pub fn be_first_groups(&mut self, whole: &Self) {
+        let plane = self.shape.plane();
+        let (own, of) = (
+            self.shape.ngroups * plane,
+            (whole.shape.ngroups * plane).max(1),
+        );
+        let mut data = Vec::with_capacity(self.shape.nints * own);
+        let counts = whole.data.chunks(of).take(self.shape.nints);
+        counts.for_each(|all| data.extend_from_slice(&all[..own.min(all.len())]));
+        let mut groupdq = Vec::with_capacity(self.shape.nints * own);
+        let flags = whole.groupdq.chunks(of).take(self.shape.nints);
+        flags.for_each(|all| groupdq.extend_from_slice(&all[..own.min(all.len())]));
+        self.data = data.into();
+        self.groupdq = groupdq.into();
+        self.pixeldq.clone_from(&whole.pixeldq);
+        self.average_dark_current
+            .clone_from(&whole.average_dark_current);
+    }
+
     /// Whether counts and flags are those of the first groups of `whole`.
     pub fn is_first_groups_of(&self, whole: &Self) -> bool {
         let (a, b) = (self.shape, whole.shape);
@@ -188,6 +208,11 @@ mod tests {
         assert!(!part.is_first_groups_of(&whole));
         part.take_first_groups(&whole);
         assert!(part.is_first_groups_of(&whole) && whole.is_first_groups_of(&whole));
+        let mut anew = ramp(2, 3);
+        (anew.data, anew.groupdq) = (Vec::new().into(), Vec::new().into());
+        anew.be_first_groups(&whole);
+        assert!(anew.is_first_groups_of(&whole));
+        assert_eq!((&anew.data, &anew.groupdq), (&part.data, &part.groupdq));
         assert_eq!(part.data[..18], whole.data[..18]);
         assert_eq!(part.data[18..], whole.data[24..42]);
         assert_eq!(part.groupdq[18..], whole.groupdq[24..42]);

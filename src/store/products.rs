@@ -153,6 +153,58 @@ impl RampFile {
         })
     }
 
+    /// A ramp with the file's headers and tables, and counts and flags of the first groups of another.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn first_groups_of(&self, whole: &Ramp, folder: Option<&Path>) -> Result<Ramp> {
+        if folder.is_some() {
+            let mut ramp = self.blank(folder)?;
+            ramp.take_first_groups(whole);
+            return Ok(ramp);
+        }
+        let mut ramp = self.read(0..0, None)?;
+        ramp.shape = self.shape;
+        ramp.be_first_groups(whole);
+        Ok(ramp)
+    }
+
+    /// Whether counts and flags are those of the first groups of `whole`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn is_first_groups_of(&self, whole: &Ramp) -> Result<bool> {
+        let has = |name: &&str| self.file.find(name).is_some();
+        if ["PIXELDQ", "GROUPDQ", "AVDRKCUR"].iter().any(has) {
+            return Ok(self
+                .read(0..self.shape.nints, None)?
+                .is_first_groups_of(whole));
+        }
+        let (a, b) = (self.shape, whole.shape);
+        let unflagged = whole.average_dark_current.is_none()
+            && whole.pixeldq.iter().all(|q| *q == 0)
+            && whole.groupdq.iter().all(|q| *q == 0);
+        if (a.nints, a.ny, a.nx) != (b.nints, b.ny, b.nx) || a.ngroups > b.ngroups || !unflagged {
+            return Ok(false);
+        }
+        let size = a.plane().max(1);
+        let mut plane = vec![0f32; a.plane()];
+        let groups = whole.data.chunks(size);
+        let firsts = groups
+            .enumerate()
+            .map(|(i, plane)| (i / b.ngroups, i % b.ngroups, plane))
+            .filter(|(_, group, _)| *group < a.ngroups);
+        for (int, group, theirs) in firsts {
+            let start = (int * a.ngroups + group) * a.plane();
+            self.file.pixels_into(self.sci, start, &mut plane)?;
+            let unlike = |bits: u32, (a, b): (&f32, &f32)| bits | (a.to_bits() ^ b.to_bits());
+            if plane.iter().zip(theirs).fold(0, unlike) != 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Reads integrations of `size` pixels of an image one after the other.
     fn fill<T: Element>(
         &self,

@@ -1,13 +1,14 @@
 //! Where reference files come from: the user's overrides, else the CRDS cache.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use toml::{Table, Value};
 
 use super::crds::{Cache, Options, Outcome, Paths};
 use crate::formats::asdf::{Node, StepPars, Value as Asdf};
+use crate::formats::fits::Header;
 use crate::model::Meta;
 use crate::{Error, Result};
 
@@ -98,6 +99,39 @@ pub struct CrdsReferences {
     overrides: Overrides,
     cache: std::result::Result<Cache, String>,
     parameters: Mutex<BTreeMap<PathBuf, StepPars>>,
+    answers: Mutex<VecDeque<Arc<Answers>>>,
+}
+
+/// Exposures whose answers are kept.
+const KEPT: usize = 16;
+
+/// What the cache has answered for an exposure: the same headers are asked about once for each step of each recipe, and
+/// what CRDS may ask of them takes longer to collect than to select by.
+struct Answers {
+    primary: Header,
+    sci: Header,
+    /// What CRDS may ask for.
+    parameters: BTreeMap<String, String>,
+    /// Files found, by type.
+    found: Mutex<BTreeMap<String, Found>>,
+    /// Files of parameters, by type; none where there is no such type.
+    steps: Mutex<BTreeMap<String, Option<PathBuf>>>,
+}
+
+impl Answers {
+    fn new(meta: &Meta) -> Self {
+        Self {
+            primary: meta.primary.clone(),
+            sci: meta.sci.clone(),
+            parameters: meta.crds_parameters(),
+            found: Mutex::default(),
+            steps: Mutex::default(),
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl CrdsReferences {
@@ -125,7 +159,23 @@ impl CrdsReferences {
             overrides,
             cache,
             parameters: Mutex::default(),
+            answers: Mutex::default(),
         })
+    }
+
+    /// What is known for these headers.
+    fn answers(&self, meta: &Meta) -> Arc<Answers> {
+        let known = |a: &&Arc<Answers>| a.primary == meta.primary && a.sci == meta.sci;
+        if let Some(answers) = locked(&self.answers).iter().rev().find(known) {
+            return Arc::clone(answers);
+        }
+        let answers = Arc::new(Answers::new(meta));
+        let mut all = locked(&self.answers);
+        if all.len() >= KEPT {
+            all.pop_front();
+        }
+        all.push_back(Arc::clone(&answers));
+        answers
     }
 
     /// The cache.
@@ -149,17 +199,26 @@ impl CrdsReferences {
             let Ok(cache) = &self.cache else {
                 return Ok(None);
             };
-            let best = cache.best_references(&meta.crds_parameters(), &[&kind])?;
-            // a type without a rule means that there are no such parameters
-            match best.file(&kind) {
-                Some(file) if file.exists => Some(file.path.clone()),
-                Some(file) => {
-                    return Err(Error::reference(format!(
-                        "{kind}: {} is not in the cache (it sets step parameters)",
-                        file.path.display()
-                    )));
+            let answers = self.answers(meta);
+            let known = locked(&answers.steps).get(&kind).cloned();
+            match known {
+                Some(path) => path,
+                None => {
+                    let best = cache.best_references(&answers.parameters, &[&kind])?;
+                    // a type without a rule means that there are no such parameters
+                    let path = match best.file(&kind) {
+                        Some(file) if file.exists => Some(file.path.clone()),
+                        Some(file) => {
+                            return Err(Error::reference(format!(
+                                "{kind}: {} is not in the cache (it sets step parameters)",
+                                file.path.display()
+                            )));
+                        }
+                        None => None,
+                    };
+                    locked(&answers.steps).insert(kind.clone(), path.clone());
+                    path
                 }
-                None => None,
             }
         };
         let Some(path) = path else { return Ok(None) };
@@ -167,10 +226,7 @@ impl CrdsReferences {
             .file_name()
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let mut known = self
-            .parameters
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = locked(&self.parameters);
         if let Some(pars) = known.get(&path) {
             return Ok(Some((name, pars.clone())));
         }
@@ -186,33 +242,39 @@ impl References for CrdsReferences {
             return Ok(found);
         }
         let cache = self.cache()?;
-        let best = cache.best_references(&meta.crds_parameters(), &[kind])?;
+        let answers = self.answers(meta);
+        if let Some(found) = locked(&answers.found).get(kind) {
+            return Ok(found.clone());
+        }
+        let best = cache.best_references(&answers.parameters, &[kind])?;
         let why = best
             .types
             .get(kind)
             .map(super::crds::BestReference::why)
             .unwrap_or_default();
-        match best.types.get(kind).map(|b| &b.outcome) {
+        let found = match best.types.get(kind).map(|b| &b.outcome) {
             Some(Outcome::File(file)) if file.exists => {
                 best.check(cache)?;
-                Ok(Found {
+                Found {
                     name: Some(format!("crds://{}", file.name)),
                     path: Some(file.path.clone()),
                     why,
-                })
+                }
             }
-            Some(Outcome::NotApplicable { .. } | Outcome::Omitted) => Ok(Found {
+            Some(Outcome::NotApplicable { .. } | Outcome::Omitted) => Found {
                 name: None,
                 path: None,
                 why,
-            }),
+            },
             _ => {
                 best.check(cache)?;
-                Err(Error::reference(format!(
+                return Err(Error::reference(format!(
                     "{kind}: no reference file: {why}"
-                )))
+                )));
             }
-        }
+        };
+        locked(&answers.found).insert(kind.to_owned(), found.clone());
+        Ok(found)
     }
 
     fn parameters(
@@ -267,5 +329,48 @@ fn value(node: &Node) -> Value {
                 Value::String("none".into())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_of_an_exposures_own_headers() {
+        let references = CrdsReferences {
+            overrides: Overrides::default(),
+            cache: Err("there is none".into()),
+            parameters: Mutex::default(),
+            answers: Mutex::default(),
+        };
+        let meta = |detector: &str, n: i64| {
+            let mut meta = Meta::default();
+            meta.primary.set("DETECTOR", detector, "");
+            meta.sci.set("XPOSURE", n, "");
+            meta
+        };
+        let detector = |a: &Answers| a.parameters["META.INSTRUMENT.DETECTOR"].clone();
+        let first = references.answers(&meta("MIRIFUSHORT", 0));
+        assert_eq!(detector(&first), "MIRIFUSHORT");
+        assert!(Arc::ptr_eq(
+            &first,
+            &references.answers(&meta("MIRIFUSHORT", 0))
+        ));
+        for other in [meta("MIRIFULONG", 0), meta("MIRIFUSHORT", 1)] {
+            let answers = references.answers(&other);
+            assert!(!Arc::ptr_eq(&first, &answers));
+            assert_eq!(
+                Some(detector(&answers).as_str()),
+                other.primary.str("DETECTOR")
+            );
+        }
+        // as many as are kept later, the first is forgotten
+        for n in 0..KEPT {
+            references.answers(&meta("MIRIMAGE", n as i64));
+        }
+        let again = references.answers(&meta("MIRIFUSHORT", 0));
+        assert!(!Arc::ptr_eq(&first, &again));
+        assert_eq!(first.parameters, again.parameters);
     }
 }

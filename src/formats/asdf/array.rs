@@ -1,9 +1,9 @@
 //! Arrays of a tree: what they are, where their data is, and reading them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::block::Blocks;
+use super::block::{Blocks, Digest, digest};
 use super::datatype::{ByteOrder, Datatype, Element, shape_from_node};
 use super::elements::{self, Layout, count, decode, decode_inline, decode_text, flatten};
 use super::node::{Node, Value};
@@ -36,7 +36,26 @@ pub enum Source {
     /// Lists in the tree, from the file at the path.
     Inline(Arc<Node>, PathBuf),
     /// Bytes in memory, to be stored as told when the tree is written.
-    Memory(Arc<[u8]>, Storage),
+    Memory(Arc<Bytes>, Storage),
+}
+
+/// Bytes in memory with their MD5, once somebody has asked for it.
+#[derive(Debug)]
+pub struct Bytes {
+    bytes: Vec<u8>,
+    digest: OnceLock<Digest>,
+}
+
+impl Bytes {
+    /// The bytes.
+    pub(super) fn get(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Their MD5.
+    pub(super) fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| digest(&self.bytes))
+    }
 }
 
 /// One block of a file that was read.
@@ -68,6 +87,19 @@ impl BlockData {
             .map_err(|e| Error::format(self.blocks.path(), e))
     }
 
+    /// The MD5 of the decoded bytes.
+    pub(super) fn digest(&self) -> Result<Digest> {
+        let bytes = self.bytes()?;
+        let known = self.blocks.digest(self.index);
+        Ok(known.unwrap_or_else(|| digest(bytes)))
+    }
+
+    /// Whether both say that they have the same bytes, by their length and MD5.
+    fn claims_to_be(&self, other: &Self) -> bool {
+        let claim = |b: &Self| Some((b.blocks.digest(b.index)?, b.blocks.claimed_size(b.index)?));
+        claim(self).is_some_and(|own| claim(other) == Some(own))
+    }
+
     /// Whether this is the same block of the same file.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.index == other.index && Arc::ptr_eq(&self.blocks, &other.blocks)
@@ -75,15 +107,19 @@ impl BlockData {
 }
 
 impl PartialEq for Source {
-    /// Blocks are equal if their data are.
+    /// Blocks are equal if their data are, or have the same length and MD5 by what both files say.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Block(a), Self::Block(b)) => {
-                a.is(b) || matches!((a.bytes(), b.bytes()), (Ok(a), Ok(b)) if a == b)
+                a.is(b)
+                    || a.claims_to_be(b)
+                    || matches!((a.bytes(), b.bytes()), (Ok(a), Ok(b)) if a == b)
             }
             (Self::Fits(a), Self::Fits(b)) | (Self::External(a), Self::External(b)) => a == b,
             (Self::Inline(a, _), Self::Inline(b, _)) => a == b,
-            (Self::Memory(a, how), Self::Memory(b, other_how)) => a == b && how == other_how,
+            (Self::Memory(a, how), Self::Memory(b, other_how)) => {
+                (Arc::ptr_eq(a, b) || a.get() == b.get()) && how == other_how
+            }
             _ => false,
         }
     }
@@ -101,7 +137,8 @@ impl NdArray {
         }
         let mut bytes = Vec::with_capacity(std::mem::size_of_val(data));
         data.iter().for_each(|x| x.push_bytes(&mut bytes));
-        let source = Source::Memory(bytes.into(), storage);
+        let digest = OnceLock::new();
+        let source = Source::Memory(Arc::new(Bytes { bytes, digest }), storage);
         Ok(Self::plain(
             source,
             T::DATATYPE,
@@ -367,7 +404,7 @@ impl NdArray {
     pub(super) fn raw_elements(&self) -> Result<impl ExactSizeIterator<Item = &[u8]>> {
         let data = match &self.source {
             Source::Block(block) => block.bytes()?,
-            Source::Memory(bytes, _) => bytes,
+            Source::Memory(bytes, _) => bytes.get(),
             Source::Fits(hdu) => {
                 let message =
                     format!("the array is in the FITS extension {hdu}, not in the ASDF tree");

@@ -1,6 +1,6 @@
 //! Binary blocks: finding them in a file, their data on demand, and writing them.
 
-use md5::{Digest, Md5};
+use md5::{Digest as _, Md5};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -10,6 +10,17 @@ const MAGIC: &[u8; 4] = b"\xd3BLK";
 /// Bytes of the header fields we know; `header_size` may be more.
 const HEADER_SIZE: usize = 48;
 const FLAG_STREAMED: u32 = 1;
+
+/// An MD5.
+pub(super) type Digest = [u8; 16];
+
+/// The data of a block that is to be written, and their MD5.
+pub(super) type Content<'a> = (&'a [u8], Digest);
+
+/// The MD5 of bytes.
+pub(super) fn digest(bytes: &[u8]) -> Digest {
+    Md5::digest(bytes).into()
+}
 
 /// The bytes of a file and the blocks in it.
 #[derive(Debug)]
@@ -65,6 +76,13 @@ impl Blocks {
     /// Decoded size as the header claims it, for arrays of open length.
     pub(super) fn claimed_size(&self, index: usize) -> Option<u64> {
         self.blocks.get(index).map(|b| b.size)
+    }
+
+    /// The MD5 that a block says its decoded data have, where it says so.
+    pub(super) fn digest(&self, index: usize) -> Option<Digest> {
+        let block = self.blocks.get(index)?;
+        let said = block.compression == [0; 4] && block.checksum != [0; 16];
+        said.then_some(block.checksum)
     }
 
     /// The decoded data of a block, its checksum verified.
@@ -163,7 +181,7 @@ impl Block {
         };
         if self.checksum != [0; 16] {
             // The standard digests the stored bytes; Python's asdf before 3 digested the decoded ones.
-            let agrees = |bytes: &[u8]| Md5::digest(bytes)[..] == self.checksum;
+            let agrees = |bytes: &[u8]| digest(bytes) == self.checksum;
             if !agrees(stored) && !decoded.as_deref().is_some_and(agrees) {
                 return Err("does not match its checksum: the file is damaged".into());
             }
@@ -184,12 +202,14 @@ impl Fields<'_> {
 }
 
 /// Appends blocks (uncompressed, with checksum) and their index to a file that ends after its tree.
-pub(super) fn append(file: &mut Vec<u8>, blocks: &[&[u8]]) {
+pub(super) fn append(file: &mut Vec<u8>, blocks: &[Content]) {
     if blocks.is_empty() {
         return;
     }
     let mut index = String::from("#ASDF BLOCK INDEX\n%YAML 1.1\n---\n");
-    for data in blocks {
+    let most = |data: &[u8]| data.len() + HEADER_SIZE + 64;
+    file.reserve(blocks.iter().map(|(data, _)| most(data)).sum());
+    for (data, digest) in blocks {
         index.push_str(&format!("- {}\n", file.len()));
         let size = (data.len() as u64).to_be_bytes();
         file.extend(MAGIC);
@@ -198,7 +218,7 @@ pub(super) fn append(file: &mut Vec<u8>, blocks: &[&[u8]]) {
         for _ in ["allocated", "used", "data"] {
             file.extend(size);
         }
-        file.extend(&Md5::digest(data)[..]);
+        file.extend(digest);
         file.extend(*data);
     }
     index.push_str("...\n");

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::array::{NdArray, Source, Storage};
+use super::block::{Content, Digest};
 use super::datatype::{Datatype, shape_to_node};
 use super::elements::{count, decode_text};
 use super::node::{Key, Mapping, Node, Value};
@@ -22,8 +23,8 @@ const LONGEST_SIMPLE_KEY: usize = 500;
 /// Largest integer Python's asdf accepts as a literal.
 const LARGEST_INTEGER: i128 = i64::MAX as i128;
 
-/// The YAML document of a tree, and the data of its blocks in order.
-pub(super) fn document(root: &Node) -> Result<(String, Vec<&[u8]>)> {
+/// The YAML document of a tree, and the data of its blocks in order with their MD5.
+pub(super) fn document(root: &Node) -> Result<(String, Vec<Content<'_>>)> {
     let mut blocks = BlockList::default();
     let root = lower(root, &mut blocks)?;
     let mut text = String::from(DIRECTIVES);
@@ -44,11 +45,11 @@ pub(super) fn document(root: &Node) -> Result<(String, Vec<&[u8]>)> {
 #[derive(Default)]
 struct BlockList<'a> {
     sources: Vec<&'a Source>,
-    data: Vec<&'a [u8]>,
+    data: Vec<Content<'a>>,
 }
 
 impl<'a> BlockList<'a> {
-    fn place(&mut self, source: &'a Source, data: &'a [u8]) -> usize {
+    fn place(&mut self, source: &'a Source, data: &'a [u8], digest: Digest) -> usize {
         let same = |known: &&Source| match (known, source) {
             (Source::Block(a), Source::Block(b)) => a.is(b),
             (Source::Memory(a, _), Source::Memory(b, _)) => std::sync::Arc::ptr_eq(a, b),
@@ -56,7 +57,7 @@ impl<'a> BlockList<'a> {
         };
         self.sources.iter().position(same).unwrap_or_else(|| {
             self.sources.push(source);
-            self.data.push(data);
+            self.data.push((data, digest));
             self.data.len() - 1
         })
     }
@@ -108,11 +109,13 @@ fn describe<'a>(array: &'a NdArray, blocks: &mut BlockList<'a>) -> Result<Node> 
     let mut map = Mapping::new();
     let inline = match &array.source {
         Source::Block(block) => {
-            map.insert("source", blocks.place(&array.source, block.bytes()?));
+            let place = blocks.place(&array.source, block.bytes()?, block.digest()?);
+            map.insert("source", place);
             false
         }
         Source::Memory(bytes, Storage::Internal) => {
-            map.insert("source", blocks.place(&array.source, bytes));
+            let place = blocks.place(&array.source, bytes.get(), bytes.digest());
+            map.insert("source", place);
             false
         }
         Source::Memory(_, Storage::Inline) => {

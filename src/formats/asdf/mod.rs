@@ -30,7 +30,7 @@ mod scalar;
 mod step_pars;
 mod yaml;
 
-pub use array::{NdArray, Source, Storage};
+pub use array::{Bytes, NdArray, Source, Storage};
 pub use datatype::{ByteOrder, Datatype, Element, Field};
 pub use file::{AsdfFile, to_bytes, write};
 pub use fits_extension::fits_extension;

@@ -1,5 +1,6 @@
 //! Writing: a product appears whole or not at all (temporary name, sync, rename).
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
@@ -276,15 +277,17 @@ impl Writer {
         ];
         self.begin(header, &cards, "BINTABLE", &[])?;
         if !table.rows.is_empty() {
-            let mut rows = table.rows.clone();
+            let mut rows = Cow::Borrowed(&table.rows);
             for c in table.columns.iter().filter(|c| c.variable.is_some()) {
                 for r in 0..table.nrows {
-                    rows[r * row_bytes + c.offset..r * row_bytes + c.offset + c.bytes()].fill(0);
+                    let cell = r * row_bytes + c.offset..r * row_bytes + c.offset + c.bytes();
+                    rows.to_mut()[cell].fill(0);
                 }
             }
             // SAFETY: cfitsio only reads from the buffer, which holds all rows.
             self.call(|fptr, status| unsafe {
-                sys::ffptbb(fptr, 1, 1, rows.len() as i64, rows.as_mut_ptr(), status);
+                let start = rows.as_ptr().cast_mut();
+                sys::ffptbb(fptr, 1, 1, rows.len() as i64, start, status);
             })?;
         }
         for (col, cells) in &table.variable {

@@ -92,21 +92,21 @@ pub fn foresee(plan: &Plan, context: &Context) -> Result<Vec<Option<String>>> {
         let before = links.needs[i].iter().find(|n| out[**n].is_some());
         let why = match before {
             Some(n) => Some(format!("{} is made anew", plan.tasks[*n].name)),
-            None => outdated(task, &task.inputs, context, &links, i)?,
+            None => outdated(task, &task.inputs, context, &links, i)?.1,
         };
         out.push(why);
     }
     Ok(out)
 }
 
-/// Why a task must be done, if so.
+/// What a task depends on now, and why it must be done, if so.
 fn outdated(
     task: &Task,
     inputs: &[PathBuf],
     context: &Context,
     links: &Links,
     i: usize,
-) -> Result<Option<String>> {
+) -> Result<(Basis, Option<String>)> {
     let missing = inputs.iter().find(|p| !p.is_file());
     if let Some(path) = missing {
         return Err(Error::input_file(
@@ -119,10 +119,11 @@ fn outdated(
     }
     let basis = context.basis(task, inputs)?;
     let Some(record) = Record::read(context.root, &task.name) else {
-        return Ok(Some("not made yet".into()));
+        return Ok((basis, Some("not made yet".into())));
     };
     let later = |path: &Path| links.last.get(path).is_some_and(|l| *l > i);
-    Ok(record.outdated(&basis, context.root, later))
+    let why = record.outdated(&basis, context.root, later);
+    Ok((basis, why))
 }
 
 /// Holds a directory for one run at a time.
@@ -402,12 +403,12 @@ impl<'a> Job<'a> {
         if inputs.is_empty() {
             return ended(Outcome::Skipped("none of its inputs was made".into()));
         }
-        let Some(why) = outdated(task, &inputs, context, self.links, i)? else {
+        let (basis, why) = outdated(task, &inputs, context, self.links, i)?;
+        let Some(why) = why else {
             let record = Record::read(&plan.root, &task.name).unwrap_or_default();
             let products = record.outputs.into_keys().collect();
             return Ok(Err((Outcome::Current, products)));
         };
-        let basis = context.basis(task, &inputs)?;
         Ok(Ok(Due {
             i,
             task,

@@ -28,8 +28,11 @@
 //! ## References
 //! jwst 3.0.0 `assign_mtwcs`.
 
+use std::sync::Arc;
+
 use crate::Result;
 use crate::exec::Exec;
+use crate::formats::asdf::Node;
 use crate::model::Exposures;
 use crate::steps::step::{Info, RefPaths, Step, Target};
 use crate::wcs::Gwcs;
@@ -68,29 +71,74 @@ impl Step for AssignMtwcs {
         Ok(())
     }
 
-    fn run(mut input: Exposures, (): &(), _: &Self::Params, _: &Exec) -> Result<Exposures> {
-        let Some(average) = average_position(input.science.iter().map(|c| &c.meta)) else {
-            return Ok(input);
-        };
-        for cal in &mut input.science {
-            let position = (cal.meta.need_f64("MT_RA")?, cal.meta.need_f64("MT_DEC")?);
-            let wcs = Gwcs::from_node(cal.need_wcs()?);
-            let node = wcs.and_then(|w| with_target_frame(w, average, position)?.to_node());
-            cal.set_wcs(node.map_err(|e| e.with_path(&cal.meta.source))?);
-            let sci = &mut cal.meta.sci;
-            sci.set_after(
-                "MT_DEC",
-                "MT_AVRA",
-                average.0,
-                "[deg] Moving target average RA over exposures",
-            );
-            sci.set_after(
-                "MT_AVRA",
-                "MT_AVDEC",
-                average.1,
-                "[deg] Moving target average Dec over exposures",
-            );
-        }
-        Ok(input)
+    fn run(input: Exposures, (): &(), _: &Self::Params, _: &Exec) -> Result<Exposures> {
+        aligned(input, &mut Vec::new())
     }
+
+    fn run_alike(
+        inputs: Vec<Exposures>,
+        (): &(),
+        _: &Self::Params,
+        _: &Exec,
+    ) -> Vec<Result<Exposures>> {
+        let mut made = Vec::new();
+        let one = |input| aligned(input, &mut made);
+        inputs.into_iter().map(one).collect()
+    }
+}
+
+/// Right ascension and declination in degrees.
+type Position = (f64, f64);
+
+/// A WCS that was made of another.
+struct Made {
+    of: Arc<Node>,
+    average: Position,
+    position: Position,
+    wcs: Arc<Node>,
+}
+
+/// Aligns the exposures; WCS that were made before of the same are taken again.
+fn aligned(mut input: Exposures, made: &mut Vec<Made>) -> Result<Exposures> {
+    let Some(average) = average_position(input.science.iter().map(|c| &c.meta)) else {
+        return Ok(input);
+    };
+    for cal in &mut input.science {
+        let position = (cal.meta.need_f64("MT_RA")?, cal.meta.need_f64("MT_DEC")?);
+        let of = Arc::clone(cal.need_wcs()?);
+        let same = |m: &&Made| {
+            (m.average, m.position) == (average, position)
+                && (Arc::ptr_eq(&m.of, &of) || m.of.is_same(&of))
+        };
+        let wcs = match made.iter().find(same) {
+            Some(m) => Arc::clone(&m.wcs),
+            None => {
+                let wcs = Gwcs::from_node(&of);
+                let node = wcs.and_then(|w| with_target_frame(w, average, position)?.to_node());
+                let wcs = Arc::new(node.map_err(|e| e.with_path(&cal.meta.source))?);
+                made.push(Made {
+                    of,
+                    average,
+                    position,
+                    wcs: Arc::clone(&wcs),
+                });
+                wcs
+            }
+        };
+        cal.set_wcs(wcs);
+        let sci = &mut cal.meta.sci;
+        sci.set_after(
+            "MT_DEC",
+            "MT_AVRA",
+            average.0,
+            "[deg] Moving target average RA over exposures",
+        );
+        sci.set_after(
+            "MT_AVRA",
+            "MT_AVDEC",
+            average.1,
+            "[deg] Moving target average Dec over exposures",
+        );
+    }
+    Ok(input)
 }

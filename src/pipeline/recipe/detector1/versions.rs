@@ -82,7 +82,7 @@ impl<'a> Opened<'a> {
     /// Whether its counts are those of the first groups of another version, and its headers as far as steps could look.
     fn is_first_groups_of(&self, whole: &Ramp) -> Result<bool> {
         let alike = alike(&whole.meta, &self.file.meta);
-        Ok(alike && self.read()?.is_first_groups_of(whole))
+        Ok(alike && self.file.is_first_groups_of(whole)?)
     }
 
     /// Whether it takes the first `n` steps as another version does, but for those that are left to each.
@@ -172,9 +172,8 @@ fn sharing(
     whole.meta = first.file.meta.clone();
     for (i, part) in parts {
         let ramp = || {
-            let mut ramp = part.file.blank(folder(&part.file, part.version.options))?;
-            ramp.take_first_groups(&whole);
-            Ok(ramp.into())
+            let folder = folder(&part.file, part.version.options);
+            Ok(part.file.first_groups_of(&whole, folder)?.into())
         };
         out[i] = Some(reduce(part, references, exec, ramp, &shared.done, progress));
     }

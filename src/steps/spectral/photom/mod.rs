@@ -45,9 +45,12 @@
 
 mod time_dependence;
 
+use std::sync::Arc;
+
 use time_dependence::PowerLaw;
 
 use crate::exec::Exec;
+use crate::formats::asdf::Node;
 use crate::formats::fits::{Card, Data, Hdu, Header, Image};
 use crate::model::reference::{RefFits, Window};
 use crate::model::{Cal, Meta, dq};
@@ -161,27 +164,75 @@ impl Step for Photom {
         })
     }
 
-    fn run(mut input: Cal, refs: &Conversion, params: &Self::Params, _: &Exec) -> Result<Cal> {
-        convert(&mut input, refs, params.inverse);
-        match &refs.loss {
-            Some(loss) => {
-                let c = remaining(&input, loss, refs)?;
-                correct_loss(&mut input, &c);
-            }
-            None => tracing::debug!("photom: no correction for the loss of sensitivity"),
-        }
-        let unit = if params.inverse { "DN/s" } else { "MJy/sr" };
-        record(&mut input.meta, refs, unit);
-        if let Some(area) = &refs.area {
-            let (ny, nx) = (input.ny, input.nx);
-            input
-                .extra
-                .retain(|h| h.header.str("EXTNAME") != Some("AREA"));
-            input.extra.push(area_hdu(area, ny, nx));
-        }
-        input.match_nans_and_flags();
-        Ok(input)
+    fn run(input: Cal, refs: &Conversion, params: &Self::Params, _: &Exec) -> Result<Cal> {
+        calibrated(input, refs, params, &mut None)
     }
+
+    fn run_alike(
+        inputs: Vec<Cal>,
+        refs: &Conversion,
+        params: &Self::Params,
+        _: &Exec,
+    ) -> Vec<Result<Cal>> {
+        let mut known = None;
+        let one = |input| calibrated(input, refs, params, &mut known);
+        inputs.into_iter().map(one).collect()
+    }
+}
+
+/// What is left of the sensitivity in each pixel at a time (MJD), by a WCS.
+struct Left {
+    wcs: Arc<Node>,
+    time: f64,
+    columns: usize,
+    values: Vec<f64>,
+}
+
+impl Left {
+    fn is_of(&self, image: &Cal) -> bool {
+        let same = |wcs: &Arc<Node>| Arc::ptr_eq(wcs, &self.wcs);
+        image.wcs.as_ref().is_some_and(same)
+            && image.meta.f64("EXPMID") == Some(self.time)
+            && (image.nx, image.sci.len()) == (self.columns, self.values.len())
+    }
+}
+
+/// Converts an image. What is left of the sensitivity is taken from `known` where it is of the same time and WCS, and put
+/// there.
+fn calibrated(
+    mut input: Cal,
+    refs: &Conversion,
+    params: &PhotomParams,
+    known: &mut Option<Left>,
+) -> Result<Cal> {
+    convert(&mut input, refs, params.inverse);
+    match &refs.loss {
+        Some(loss) => {
+            let left = match known.take().filter(|k| k.is_of(&input)) {
+                Some(left) => left,
+                None => Left {
+                    time: input.meta.need_f64("EXPMID")?,
+                    values: remaining(&input, loss, refs)?,
+                    wcs: Arc::clone(input.need_wcs()?),
+                    columns: input.nx,
+                },
+            };
+            correct_loss(&mut input, &left.values);
+            *known = Some(left);
+        }
+        None => tracing::debug!("photom: no correction for the loss of sensitivity"),
+    }
+    let unit = if params.inverse { "DN/s" } else { "MJy/sr" };
+    record(&mut input.meta, refs, unit);
+    if let Some(area) = &refs.area {
+        let (ny, nx) = (input.ny, input.nx);
+        input
+            .extra
+            .retain(|h| h.header.str("EXTNAME") != Some("AREA"));
+        input.extra.push(area_hdu(area, ny, nx));
+    }
+    input.match_nans_and_flags();
+    Ok(input)
 }
 
 /// `PIXAR_SR` and `PIXAR_A2`.

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use crate::math::dense::Factors;
 use crate::math::pairwise_sum::pairwise_sum;
 use crate::math::sin_cos::sin_cos;
+use crate::math::wide::wide;
 
 /// Change of chi squared below which a fit has settled, relative where chi squared is above 1.
 const TOLERANCE: f64 = 1e-4;
@@ -154,10 +155,13 @@ impl Sines {
                 sin.resize(n, 0.0);
                 sin_cos(data.angles, f, sin, cos);
             }
-            for ((value, cos), sin) in self.values.iter_mut().zip(cos).zip(sin) {
-                let wave = a * *cos + b * *sin;
-                *value = if i == 0 { wave } else { *value + wave };
-            }
+            let values = self.values.iter_mut().zip(cos).zip(sin);
+            wide(|| {
+                for ((value, cos), sin) in values {
+                    let wave = a * *cos + b * *sin;
+                    *value = if i == 0 { wave } else { *value + wave };
+                }
+            });
         }
         self.parameters = parameters;
     }
@@ -225,7 +229,7 @@ impl Sines {
             for (((out, y), v), w) in buffer.iter_mut().zip(data.y).zip(&self.values).zip(weights) {
                 *out = (y - v) * w;
             }
-            let gradient: Vec<f64> = design.chunks_exact(n).map(|d| dot(d, &buffer)).collect();
+            let gradient = inner_products(&design, &buffer);
             let mut damped = curvature.clone();
             let (new, det) = loop {
                 if steps >= most {
@@ -316,26 +320,51 @@ fn products(design: &[f64], weights: &[f64], n: usize) -> Vec<f64> {
         for ((out, d), w) in weighted.iter_mut().zip(column).zip(weights) {
             *out = d * w;
         }
-        for (i, other) in design.chunks_exact(n).enumerate() {
-            out[i * count + j] = dot(other, &weighted);
+        let sums = inner_products(design, &weighted);
+        for (i, sum) in sums.into_iter().enumerate() {
+            out[i * count + j] = sum;
         }
     }
     out
 }
 
-/// The inner product in eight partial sums.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a8, a1) = a.as_chunks::<8>();
+/// Inner products of each of several columns with another one.
+fn inner_products(columns: &[f64], other: &[f64]) -> Vec<f64> {
+    let n = other.len().max(1);
+    let mut out = Vec::with_capacity(columns.len() / n);
+    wide(|| {
+        // four at a time: their sums do not wait for each other
+        let mut fours = columns.chunks_exact(4 * n);
+        for four in &mut fours {
+            let column = |i: usize| &four[i * n..(i + 1) * n];
+            out.extend(dots([column(0), column(1), column(2), column(3)], other));
+        }
+        let rest = fours.remainder().chunks_exact(n);
+        out.extend(rest.flat_map(|column| dots([column], other)));
+    });
+    out
+}
+
+/// Inner products with `b`, each in eight partial sums.
+#[inline(always)]
+fn dots<const N: usize>(a: [&[f64]; N], b: &[f64]) -> [f64; N] {
     let (b8, b1) = b.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for (a, b) in a8.iter().zip(b8) {
-        for i in 0..8 {
-            sums[i] += a[i] * b[i];
+    let eights = a.map(|a| &a.as_chunks::<8>().0[..b8.len()]);
+    let mut sums = [[0.0; 8]; N];
+    for (at, b) in b8.iter().enumerate() {
+        for (sums, a) in sums.iter_mut().zip(eights) {
+            let a = &a[at];
+            for i in 0..8 {
+                sums[i] += a[i] * b[i];
+            }
         }
     }
-    let rest = a1.iter().zip(b1).fold(0.0, |s, (a, b)| s + a * b);
-    let [a, b, c, d, e, f, g, h] = sums;
-    ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
+    std::array::from_fn(|k| {
+        let rest = &a[k][b8.len() * 8..];
+        let rest = rest.iter().zip(b1).fold(0.0, |s, (a, b)| s + a * b);
+        let [a, b, c, d, e, f, g, h] = sums[k];
+        ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
+    })
 }
 
 #[cfg(test)]
@@ -403,6 +432,33 @@ mod tests {
         let factors = Factors::new(4, curvature);
         assert_eq!(factors.determinant(), 0.0);
         assert!(factors.solve(&[1.0; 4]).is_err());
+    }
+
+    #[test]
+    fn inner_products_in_eight_sums_whatever_the_number_of_columns() {
+        for n in [0, 7, 8, 301] {
+            let b: Vec<f64> = (0..n).map(|i| (f64::from(i) * 0.3).cos()).collect();
+            for count in 0..10 {
+                let size = count * n;
+                let a: Vec<f64> = (0..size).map(|i| (f64::from(i) * 0.7).sin()).collect();
+                let got = inner_products(&a, &b);
+                let columns = a.chunks_exact(n.max(1) as usize);
+                assert_eq!(got.len(), columns.len());
+                for (got, a) in got.into_iter().zip(columns) {
+                    let mut sums = [0.0; 8];
+                    let whole = n as usize / 8 * 8;
+                    for i in 0..whole {
+                        sums[i % 8] += a[i] * b[i];
+                    }
+                    let mut rest = 0.0;
+                    for i in whole..n as usize {
+                        rest += a[i] * b[i];
+                    }
+                    let [a, b, c, d, e, f, g, h] = sums;
+                    assert_eq!(got, ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest);
+                }
+            }
+        }
     }
 
     #[test]
