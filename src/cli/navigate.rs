@@ -183,11 +183,18 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
     };
     let work: Vec<(PathBuf, Options)> = files.into_iter().zip(fitted).collect();
     let name = |(path, _): &(PathBuf, Options)| inputs::name(path);
-    batch::run(&work, "files", global, name, |(path, options), progress| {
-        progress("planes");
-        let job = Job { options, ..job };
-        navigate::run(path, &args.out, &job, &exec).map(|_| ())
-    })
+    batch::run_at_once(
+        &work,
+        "files",
+        global,
+        &exec,
+        name,
+        |(path, options), progress| {
+            progress("planes");
+            let job = Job { options, ..job };
+            navigate::run(path, &args.out, &job, &exec).map(|_| ())
+        },
+    )
 }
 
 /// Whether a correction is for light from the observer to the target.

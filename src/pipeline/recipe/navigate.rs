@@ -24,7 +24,7 @@ pub struct Job<'a> {
     /// Also the wavelength of every voxel as the surface sent it.
     pub rest_wavelength: bool,
     /// Makes the WCS of an exposure that carries none, from reference files.
-    pub wcs: &'a dyn Fn(&FitsFile, &Path) -> Result<Gwcs>,
+    pub wcs: &'a (dyn Fn(&FitsFile, &Path) -> Result<Gwcs> + Sync),
 }
 
 /// Where the product of a file goes: `OUT/<stem>_nav.fits`.
@@ -222,7 +222,11 @@ fn write(file: &FitsFile, product: &Path, done: &Navigation, rest: Option<Hdu>) 
         }
         writer.hdu(&hdu)?;
     }
-    for hdu in done.hdus().iter().chain(&rest) {
+    for (plane, values) in &done.planes {
+        writer.image::<f64>(&done.header(plane), &done.shape)?;
+        writer.put(0, values)?;
+    }
+    if let Some(hdu) = &rest {
         writer.hdu(hdu)?;
     }
     writer.finish()
