@@ -14,6 +14,7 @@ mod inspect;
 mod map;
 mod memory;
 mod navigate;
+mod pages;
 mod plot;
 mod refs;
 mod report;
@@ -73,6 +74,8 @@ enum Command {
     Config(config::Args),
     Simulate(simulate::Args),
     Demo(demo::Args),
+    Man(pages::Man),
+    Completions(pages::Completions),
 }
 
 /// Runs the program with the process's arguments; returns its exit code. `keep_memory` is called before work on many files
@@ -123,6 +126,8 @@ fn run(cli: Cli) -> Result<u8> {
         Command::Config(args) => config::run(&args),
         Command::Simulate(args) => simulate::run(&args, &cli.global),
         Command::Demo(args) => demo::run(&args, &cli.global),
+        Command::Man(args) => pages::man(&args),
+        Command::Completions(args) => pages::completions(&args),
     }
 }
 

@@ -3,6 +3,7 @@
 mod animate;
 mod bad_input;
 mod common;
+mod manual;
 mod navigate;
 mod planet;
 mod plot;
