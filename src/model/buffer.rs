@@ -44,6 +44,17 @@ impl<T: Plain> Buffer<T> {
         Ok(Self(Store::File(map, len, PhantomData)))
     }
 
+    /// Drops all but the first `len` elements; a file stays as large as it is.
+    pub fn truncate(&mut self, len: usize) {
+        match &mut self.0 {
+            Store::Memory(v) => {
+                v.truncate(len);
+                v.shrink_to_fit();
+            }
+            Store::File(_, own, _) => *own = len.min(*own),
+        }
+    }
+
     /// Whether the array lies in a file.
     pub fn is_file(&self) -> bool {
         matches!(self.0, Store::File(..))
@@ -129,6 +140,13 @@ mod tests {
         a[999] = 7.5;
         let b: Buffer<f32> = a.to_vec().into();
         assert!(!b.is_file() && a == b && a.clone() == b);
+        let (mut short, mut c) = (b.clone(), a.clone());
+        short.truncate(2000);
+        assert_eq!(short.len(), 1000);
+        for buffer in [&mut a, &mut c] {
+            buffer.truncate(998);
+            assert_eq!(**buffer, b[..998]);
+        }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         assert_eq!(Buffer::<u8>::in_file(0, dir.path()).unwrap().len(), 0);
         assert!(Buffer::<u8>::in_file(1, &dir.path().join("nosuch")).is_err());

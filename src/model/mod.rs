@@ -6,6 +6,7 @@ pub mod cal;
 pub mod cube;
 pub mod date;
 pub mod dq;
+pub mod irs2;
 pub mod keywords;
 pub mod meta;
 pub mod radiance;

@@ -72,7 +72,7 @@ pub fn prepare(
         let mut names = BTreeMap::new();
         if !settings.skip {
             for r in step.info().references {
-                if !step.uses(r.kind, &settings.params)? {
+                if !step.uses_for(r.kind, meta) || !step.uses(r.kind, &settings.params)? {
                     continue;
                 }
                 match references.find(meta, r.kind) {

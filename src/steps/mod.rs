@@ -15,6 +15,7 @@ pub const ALL: &[&dyn AnyStep] = &[
     &Entry::<detector::emicorr::EmiCorr>::new(),
     &Entry::<detector::saturation::Saturation>::new(),
     &Entry::<detector::ipc::Ipc>::new(),
+    &Entry::<detector::superbias::SuperbiasStep>::new(),
     &Entry::<detector::firstframe::FirstFrame>::new(),
     &Entry::<detector::lastframe::LastFrame>::new(),
     &Entry::<detector::reset::Reset>::new(),

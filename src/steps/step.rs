@@ -8,7 +8,10 @@ use std::sync::Arc;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::exec::Exec;
-use crate::model::{Cal, Cube, Cubes, Exposures, Meta, Observation, Ramp, Rate, Shape, Spectra};
+use crate::model::reference::Window;
+use crate::model::{
+    Cal, Cube, Cubes, Exposures, Meta, Observation, Ramp, Rate, Shape, Spectra, irs2,
+};
 use crate::{Error, Result};
 
 /// A reference type a step asks CRDS for.
@@ -76,6 +79,26 @@ pub struct Target {
     pub out: Option<PathBuf>,
 }
 
+impl Target {
+    /// The window of the exposure's frames as they are read, interleaved reference pixels included.
+    ///
+    /// # Errors
+    /// As [`Window::of_exposure`].
+    pub fn frame(&self) -> Result<Window> {
+        Window::of_exposure(&self.meta, self.shape.ny, self.shape.nx)
+    }
+
+    /// The window of the pixels that see the sky and of the reference pixels around them: what is left of IRS2 frames
+    /// once refpix has taken out the interleaved reference pixels, and the whole frame of all others.
+    ///
+    /// # Errors
+    /// As [`Window::of_exposure`].
+    pub fn window(&self) -> Result<Window> {
+        let (ny, nx) = (self.shape.ny, self.shape.nx);
+        Window::of_exposure(&self.meta, irs2::science_rows(ny, nx), nx)
+    }
+}
+
 /// One calibration step: a pure function on typed models. See the module documentation of each.
 pub trait Step: Send + Sync + 'static {
     /// Fixed facts.
@@ -124,6 +147,11 @@ pub trait Step: Send + Sync + 'static {
 
     /// Whether a reference type is used with these parameters; others are neither looked for nor recorded.
     fn uses(_kind: &str, _params: &Self::Params) -> bool {
+        true
+    }
+
+    /// Whether a reference type is used for such exposures, whatever the parameters; as [`Self::uses`].
+    fn uses_for(_kind: &str, _meta: &Meta) -> bool {
         true
     }
 
@@ -424,6 +452,8 @@ pub trait AnyStep: Send + Sync {
     /// # Errors
     /// [`Error::Parameter`] for unknown names or wrong types.
     fn uses(&self, kind: &str, given: &toml::Table) -> Result<bool>;
+    /// As [`Step::uses_for`].
+    fn uses_for(&self, kind: &str, meta: &Meta) -> bool;
     /// Loads reference data.
     ///
     /// # Errors
@@ -546,6 +576,10 @@ where
 
     fn uses(&self, kind: &str, given: &toml::Table) -> Result<bool> {
         Ok(S::uses(kind, &parse::<S>(given)?))
+    }
+
+    fn uses_for(&self, kind: &str, meta: &Meta) -> bool {
+        S::uses_for(kind, meta)
     }
 
     fn load(&self, paths: &RefPaths, target: &Target, given: &toml::Table) -> Result<Loaded> {

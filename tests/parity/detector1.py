@@ -23,10 +23,9 @@ import numpy as np
 from astropy.io import fits
 from compare import Sifu, close, ulps
 
-ORDER = (
-    "group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix "
-    "charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit"
-).split()
+LAST = "charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit"
+MIRI = f"group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix {LAST}".split()
+NIR = f"group_scale dq_init saturation ipc superbias refpix linearity dark_current {LAST}".split()
 ARRAYS = ("SCI", "ERR", "VAR_POISSON", "VAR_RNOISE", "AVDRKCUR")
 FLAGS = ("PIXELDQ", "GROUPDQ", "DQ")
 
@@ -111,7 +110,7 @@ def main():
         for uncal in uncals:
             root = os.path.basename(uncal)[: -len("_uncal.fits")]
             before = uncal
-            for step in ORDER:
+            for step in MIRI if "_mirifu" in root else NIR:
                 python = os.path.join(args.python, f"{root}_{step}.fits")
                 if not os.path.exists(python):
                     continue

@@ -246,6 +246,17 @@ pub fn references(dir: &Path) -> Vec<String> {
     out
 }
 
+/// Writes a superbias, which MIRI has not; returns the `--override` value.
+pub fn superbias_file(dir: &Path) -> String {
+    reference(dir, "superbias", &[], |w| {
+        let bias: Vec<f32> = (0..NY * NX).map(|p| 7900.0 + (p % 5) as f32).collect();
+        w.image::<f32>(&header("SCI"), &[NY, NX]).expect("SCI");
+        w.put(0, &bias).expect("pixels");
+        w.image::<u32>(&header("DQ"), &[NY, NX]).expect("DQ");
+        w.put(0, &vec![0u32; NY * NX]).expect("pixels");
+    })
+}
+
 /// Runs the program on files, with these references and no CRDS cache.
 pub fn sifu(args: &[&str], overrides: &[String]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sifu"));

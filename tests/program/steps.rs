@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::common::{NX, NY, Tiny, primary, references};
+use crate::common::{NX, NY, Tiny, primary, references, superbias_file};
 use sifu::exec::Exec;
 
 use sifu::formats::fits::{Data, Hdu, Header, Image, Product, TableBuilder};
@@ -14,6 +14,7 @@ use sifu::model::{
 };
 use sifu::nav::{Aspect, Correction, Kernels, Observer};
 use sifu::pipeline::navigate::{Options, Scene, navigate};
+use sifu::pipeline::recipe::detector1::{MIRI, NIR};
 use sifu::steps::step::{AnyStep, Model, RefPaths, Status, Target};
 
 /// Headings of a step's manual, in order.
@@ -36,7 +37,7 @@ macro_rules! check_step {
 }
 
 check_step! {
-    group_scale dq_init emicorr saturation ipc firstframe lastframe reset linearity rscd dark_current refpix
+    group_scale dq_init emicorr saturation ipc superbias firstframe lastframe reset linearity rscd dark_current refpix
     charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale assign_wcs badpix_selfcal bkg_subtract
     srctype straylight flat_field fringe photom residual_fringe
     assign_mtwcs master_background outlier_detection adaptive_trace_model pixel_replace
@@ -566,11 +567,14 @@ fn check(name: &str) {
         return planetary(step);
     }
     // data; the steps of stages 2 and 3 need a whole detector and are run one after the other elsewhere
-    if !sifu::pipeline::recipe::detector1::MIRI.contains(&name) {
+    if !MIRI.contains(&name) && !NIR.contains(&name) {
         return;
     }
     let dir = tempfile::tempdir().expect("folder");
     references(dir.path());
+    if name == "superbias" {
+        superbias_file(dir.path());
+    }
     let tiny = Shape {
         nints: 2,
         ngroups: 6,

@@ -206,6 +206,21 @@ impl Table {
         (0..self.nrows).map(|row| self.number(name, row)).collect()
     }
 
+    /// A column of numbers in single precision (type `E`, one a row, not scaled); none for any other.
+    pub fn column_f32(&self, name: &str) -> Option<Vec<f32>> {
+        let col = self.column(name)?;
+        let c = &self.columns[col];
+        if c.kind != Type::F32 || c.repeat != 1 || c.variable.is_some() || c.scale != (1.0, 0.0) {
+            return None;
+        }
+        let value = |row: &[u8]| -> Option<f32> {
+            let bytes = row.get(c.offset..)?.first_chunk::<4>()?;
+            Some(f32::from_be_bytes(*bytes))
+        };
+        let rows = self.rows.chunks_exact(self.row_bytes().max(1));
+        rows.take(self.nrows).map(value).collect()
+    }
+
     /// Replaces a column of floating-point numbers, one a row; whether it is such a column, of as many rows.
     #[must_use]
     pub fn set_numbers(&mut self, name: &str, values: &[f64]) -> bool {

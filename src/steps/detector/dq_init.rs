@@ -69,7 +69,7 @@ impl Step for DqInit {
     }
 
     fn load(paths: &RefPaths, target: &Target, params: &Self::Params) -> Result<Vec<u32>> {
-        let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
+        let window = target.frame()?;
         let mut mask = RefFits::open("mask", paths.need("mask")?)?.dq(window, [0])?;
         if let Some(path) = &params.user_supplied_dq {
             let user = read_mask(Path::new(path), mask.len(), window)?;

@@ -9,7 +9,8 @@
 //! ## Algorithm
 //! The science pixels of each group (reference pixels left out and left alone) are convolved with the
 //! reference's kernel, beyond them zero. A 2-D kernel serves all pixels; a 4-D one holds a kernel for
-//! each pixel. Terms are added in single precision row by row of the kernel, the middle one last.
+//! each pixel. Terms are added in single precision row by row of the kernel, the middle one last. From frames of NIRSpec's
+//! IRS2 readout the science rows are taken.
 //!
 //! ## Parameters
 //! None.
@@ -21,14 +22,15 @@
 //! no reference applies (so for MIRI in operations).
 //!
 //! ## Differs from jwst
-//! Not known to. NIRSpec's IRS2 readout is not supported yet.
+//! Not known to.
 //!
 //! ## References
 //! jwst 3.0.0 `ipc`.
 
 use crate::exec::Exec;
-use crate::model::reference::{RefFits, Window};
-use crate::model::{Meta, Ramp};
+use crate::model::irs2::ScienceRows;
+use crate::model::reference::RefFits;
+use crate::model::{Meta, Ramp, irs2};
 use crate::steps::step::{Info, RefPaths, Reference, Step, Target};
 use crate::{Error, Result};
 
@@ -73,15 +75,6 @@ impl Step for Ipc {
         true
     }
 
-    fn not_applicable(input: &Ramp, _: &Self::Params) -> Result<Option<String>> {
-        let pattern = input.meta.str("READPATT").unwrap_or_default();
-        if pattern.contains("IRS2") {
-            let message = format!("ipc does not know the readout {pattern} yet");
-            return Err(Error::input_file(&input.meta.source, message));
-        }
-        Ok(None)
-    }
-
     fn load(paths: &RefPaths, target: &Target, _: &Self::Params) -> Result<Kernel> {
         let file = RefFits::open("ipc", paths.need("ipc")?)?;
         let shape = file.shape("SCI")?;
@@ -98,7 +91,7 @@ impl Step for Ipc {
             return Err(file.error("SCI is an empty kernel"));
         }
         let terms = if planes {
-            let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
+            let window = target.window()?;
             file.planes("SCI", window, 0..ky * kx)?
         } else {
             file.whole("SCI")?
@@ -113,9 +106,17 @@ impl Step for Ipc {
 
     fn run(mut input: Ramp, kernel: &Kernel, _: &Self::Params, exec: &Exec) -> Result<Ramp> {
         let (ny, nx) = (input.shape.ny, input.shape.nx);
-        let area = science_area(&input.meta, ny, nx)?;
+        let area = science_area(&input.meta, irs2::science_rows(ny, nx), nx)?;
+        let rows = ScienceRows::of(&input.meta, ny, nx)?;
         let planes: Vec<_> = input.data.chunks_mut((ny * nx).max(1)).collect();
-        exec.map(planes, |plane| convolve(plane, nx, area, kernel));
+        exec.map(planes, |plane| match &rows {
+            None => convolve(plane, nx, area, kernel),
+            Some(rows) => {
+                let mut science = rows.of_plane(plane);
+                convolve(&mut science, nx, area, kernel);
+                rows.into_plane(&science, plane);
+            }
+        });
         Ok(input)
     }
 }

@@ -20,3 +20,4 @@ pub mod refpix;
 pub mod reset;
 pub mod rscd;
 pub mod saturation;
+pub mod superbias;

@@ -39,7 +39,7 @@ use crate::exec::Exec;
 use crate::formats::asdf::{self, AsdfFile, Mapping, NdArray, Node, Storage};
 use crate::formats::fits::{Data, Hdu};
 use crate::model::dq::{DO_NOT_USE, PERSISTENCE, SATURATED};
-use crate::model::{Ramp, Strip};
+use crate::model::{Ramp, Strip, irs2};
 use crate::steps::step::{Info, RefPaths, Status, Step, Target};
 use crate::{Error, Result};
 
@@ -91,7 +91,8 @@ impl Step for Persistence {
     }
 
     fn load(_: &RefPaths, target: &Target, params: &Self::Params) -> Result<Windows> {
-        let (ny, nx) = (target.shape.ny, target.shape.nx);
+        let nx = target.shape.nx;
+        let ny = irs2::science_rows(target.shape.ny, nx);
         let mut windows = vec![0.0; ny * nx];
         if let (Some(path), Some(time)) = (&params.persistence_array_file, params.persistence_time)
         {

@@ -1,4 +1,4 @@
-//! calwebb_detector1 for MIRI MRS: `_uncal` to `_rate` and `_rateints`.
+//! calwebb_detector1 for MIRI MRS and NIRSpec IFU: `_uncal` to `_rate` and `_rateints`.
 
 mod versions;
 
@@ -44,6 +44,25 @@ pub const MIRI: &[&str] = &[
     "gain_scale",
 ];
 
+/// Steps for the near infrared, in order.
+pub const NIR: &[&str] = &[
+    "group_scale",
+    "dq_init",
+    "saturation",
+    "ipc",
+    "superbias",
+    "refpix",
+    "linearity",
+    "dark_current",
+    "charge_migration",
+    "jump",
+    "picture_frame",
+    "clean_flicker_noise",
+    "persistence",
+    "ramp_fit",
+    "gain_scale",
+];
+
 /// What to write, and where.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -63,11 +82,12 @@ pub fn recipe(meta: &Meta) -> Result<Vec<&'static dyn AnyStep>> {
     let exp_type = meta.need_str("EXP_TYPE")?;
     let names = match exp_type {
         "MIR_MRS" => MIRI,
+        "NRS_IFU" => NIR,
         other => {
             return Err(Error::input_file(
                 &meta.source,
                 format!(
-                    "EXP_TYPE = {other} is not supported yet; detector1 takes MIRI MRS exposures (MIR_MRS)"
+                    "EXP_TYPE = {other} is not supported yet; detector1 takes MIRI MRS exposures (MIR_MRS) and NIRSpec IFU exposures (NRS_IFU)"
                 ),
             ));
         }

@@ -112,7 +112,7 @@ impl Step for DarkCurrent {
     }
 
     fn load(paths: &RefPaths, target: &Target, params: &Self::Params) -> Result<DarkRef> {
-        let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
+        let window = target.window()?;
         let file = RefFits::open("dark", paths.need("dark")?)?;
         let average = average(&file, window, params.average_dark_current)?;
         let starts = target.meta.i64("INTSTART").is_none_or(|i| i == 1);

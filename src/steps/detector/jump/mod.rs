@@ -64,7 +64,7 @@ pub use params::JumpParams;
 
 use crate::exec::Exec;
 use crate::model::dq::JUMP_DET;
-use crate::model::reference::{RefFits, Window};
+use crate::model::reference::RefFits;
 use crate::model::{Meta, Ramp, Shape};
 use crate::steps::step::{Info, RefPaths, Reference, Step, Target};
 use crate::{Error, Result};
@@ -118,7 +118,7 @@ impl Step for Jump {
     }
 
     fn load(paths: &RefPaths, target: &Target, _: &JumpParams) -> Result<JumpRefs> {
-        let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
+        let window = target.window()?;
         let image = |kind: &str| RefFits::open(kind, paths.need(kind)?)?.image("SCI", window);
         Ok(JumpRefs {
             gain: image("gain")?,

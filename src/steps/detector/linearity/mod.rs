@@ -90,7 +90,7 @@ impl Step for Linearity {
     }
 
     fn load(paths: &RefPaths, target: &Target, _: &Self::Params) -> Result<LinearityRef> {
-        let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
+        let window = target.window()?;
         let file = RefFits::open("linearity", paths.need("linearity")?)?;
         let flags = file.dq(window, [0])?;
         let mut out = LinearityRef {

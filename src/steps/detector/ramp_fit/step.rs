@@ -9,7 +9,7 @@ use super::timing::Timing;
 use super::views::Detector;
 use crate::exec::Exec;
 use crate::formats::fits::Hdu;
-use crate::model::reference::{RefFits, Window};
+use crate::model::reference::RefFits;
 use crate::model::{Meta, Ramp};
 use crate::steps::step::{Fit, Info, Optional, RefPaths, Reference, Step, Target};
 use crate::{Error, Result};
@@ -86,7 +86,7 @@ impl Step for RampFit {
     type Refs = RampFitRefs;
 
     fn load(paths: &RefPaths, target: &Target, _: &RampFitParams) -> Result<RampFitRefs> {
-        let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
+        let window = target.window()?;
         let gain = RefFits::open("gain", paths.need("gain")?)?;
         let readnoise = RefFits::open("readnoise", paths.need("readnoise")?)?;
         Ok(RampFitRefs {

@@ -18,6 +18,9 @@
 //! 5. The second group is `DO_NOT_USE` where the third is saturated, the first would not have led to
 //!    that, and the second rose by more than its share of the remaining range.
 //!
+//! In frames of NIRSpec's IRS2 readout only science pixels are checked, neighbours are those in the image without the
+//! interleaved reference pixels, and 4 is left out; in 5 the flag is `SATURATED`, and neighbours get it too.
+//!
 //! ## Parameters
 //! `n_pix_grow_sat`, `use_readpatt`: see below.
 //!
@@ -28,16 +31,19 @@
 //! no saturation reference applies.
 //!
 //! ## Differs from jwst
-//! A ZEROFRAME is not checked (MIRI has none).
+//! A ZEROFRAME is not checked (MIRI and NIRSpec have none).
 //!
 //! ## References
 //! jwst 3.0.0 `saturation`; stcal 1.20 `flag_saturated_pixels`.
+
+mod irs2;
 
 use crate::Result;
 use crate::exec::Exec;
 use crate::math::dilate::dilate_box;
 use crate::model::dq::{AD_FLOOR, DO_NOT_USE, NO_SAT_CHECK, SATURATED};
-use crate::model::reference::{RefFits, Window};
+use crate::model::irs2::ScienceRows;
+use crate::model::reference::RefFits;
 use crate::model::{Ramp, Strip};
 use crate::steps::step::{Info, RefPaths, Reference, Step, Target};
 
@@ -45,7 +51,8 @@ use crate::steps::step::{Info, RefPaths, Reference, Step, Target};
 const NO_LIMIT: f32 = 65536.0;
 const SAT: u8 = SATURATED as u8;
 const DNU: u8 = DO_NOT_USE as u8;
-const FLOOR: u8 = (AD_FLOOR | DO_NOT_USE) as u8;
+/// Flags of a group at the bottom of the converter.
+const AD_FLOOR_FLAGS: u8 = (AD_FLOOR | DO_NOT_USE) as u8;
 
 crate::params! {
     /// Parameters of saturation.
@@ -89,7 +96,7 @@ impl Step for Saturation {
             },
         ],
     };
-    const SOURCE: &'static str = include_str!("saturation.rs");
+    const SOURCE: &'static str = include_str!("mod.rs");
     type In = Ramp;
     type Out = Ramp;
     type Params = SaturationParams;
@@ -101,10 +108,17 @@ impl Step for Saturation {
     }
 
     fn load(paths: &RefPaths, target: &Target, _: &Self::Params) -> Result<Limits> {
-        let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
+        let window = target.window()?;
         let file = RefFits::open("saturation", paths.need("saturation")?)?;
         let bias = match paths.get("superbias") {
-            Some(path) => Some(RefFits::open("superbias", path)?.image("SCI", window)?),
+            Some(path) => {
+                let bias = RefFits::open("superbias", path)?.image("SCI", target.frame()?)?;
+                let (ny, nx) = (target.shape.ny, target.shape.nx);
+                Some(match ScienceRows::of(&target.meta, ny, nx)? {
+                    Some(rows) => rows.of_plane(&bias),
+                    None => bias,
+                })
+            }
             None => None,
         };
         Ok(limits(
@@ -120,9 +134,13 @@ impl Step for Saturation {
         } else {
             0
         };
-        let rows = exec.strip_rows(input.shape.ny);
         let grow = params.n_pix_grow_sat;
         let (ny, nx) = (input.shape.ny, input.shape.nx);
+        if let Some(science) = ScienceRows::of(&input.meta, ny, nx)? {
+            irs2::flag_ramp(&mut input, &science, limits, grow, frames, exec);
+            return Ok(input);
+        }
+        let rows = exec.strip_rows(input.shape.ny);
         exec.map(input.strips(rows), |mut strip| {
             flag_levels(&mut strip, limits)
         });
@@ -209,7 +227,7 @@ fn flag_levels(strip: &mut Strip, limits: &Limits) {
             .zip(threshold)
         {
             *s |= u8::from(d >= t) * SAT;
-            *g |= *s | (u8::from(*d <= 0.0) * FLOOR);
+            *g |= *s | (u8::from(*d <= 0.0) * AD_FLOOR_FLAGS);
         }
     }
 }
@@ -249,12 +267,39 @@ fn join_strips(strips: Vec<Vec<Vec<u8>>>, planes: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Which rise of the second group, of those that are followed by a saturated third, is a hit in its last frame.
+#[derive(Debug, Clone, Copy)]
+struct SecondGroup {
+    frames: f32,
+    /// Mean of the frame numbers of the first group.
+    first_mean: f64,
+    /// Number of the third group's last frame.
+    third_last: f64,
+}
+
+impl SecondGroup {
+    fn new(frames: usize) -> Self {
+        Self {
+            frames: frames as f32,
+            first_mean: (1 + frames) as f64 / 2.0,
+            third_last: (3 * frames) as f64,
+        }
+    }
+
+    /// Whether the first group would not have led to saturation in the third, and the second rose by more than its share
+    /// of the range that was left.
+    fn is_hit(self, one: f32, two: f32, threshold: f32, bias: f32) -> bool {
+        let predicted = f64::from(one - bias) / self.first_mean * self.third_last + f64::from(bias);
+        let share = (threshold - one) / self.frames;
+        predicted < f64::from(threshold) && two - one > share
+    }
+}
+
 /// Flags second groups in which a cosmic ray or the like saturated the pixel in the last frame.
 fn flag_second_group(strip: &mut Strip, limits: &Limits, frames: usize) {
     let threshold = strip.rows_of(&limits.threshold);
     let bias = limits.bias.as_ref().map(|b| strip.rows_of(b));
-    let first_mean = (1 + frames) as f64 / 2.0;
-    let third_last = (3 * frames) as f64;
+    let rule = SecondGroup::new(frames);
     for i in 0..strip.nints {
         let at = i * strip.ngroups;
         let (one, two) = (&strip.data[at], &strip.data[at + 1]);
@@ -265,9 +310,7 @@ fn flag_second_group(strip: &mut Strip, limits: &Limits, frames: usize) {
                 continue;
             }
             let b = bias.map_or(0.0, |b| b[p]);
-            let predicted = f64::from(one[p] - b) / first_mean * third_last + f64::from(b);
-            let share = (threshold[p] - one[p]) / frames as f32;
-            if predicted < f64::from(threshold[p]) && two[p] - one[p] > share {
+            if rule.is_hit(one[p], two[p], threshold[p], b) {
                 dq2[p] |= DNU;
             }
         }
@@ -337,7 +380,7 @@ mod tests {
         let r = run(ramp(&[0.0, f32::NAN, -3.0], 1), &plain(), 1);
         assert_eq!(
             [r.groupdq[7], r.groupdq[22], r.groupdq[37]],
-            [FLOOR, 0, FLOOR]
+            [AD_FLOOR_FLAGS, 0, AD_FLOOR_FLAGS]
         );
         assert_eq!(r.groupdq.iter().filter(|g| **g != 0).count(), 2);
     }
