@@ -22,7 +22,7 @@
 //! For NIRSpec, full frame, in the orientation of the detector (its columns are the rows of the file):
 //! 1. For each of the four outputs (512 columns each), for columns 1, 3, ... and columns 2, 4, ... and for the four rows
 //!    at the bottom and at the top: the clipped mean as above. The mean of bottom and top (one of them where the other has
-//!    no good pixel) is subtracted from these columns of the output; nothing where both parities have not one.
+//!    no good pixel) is subtracted from these columns of the output; nothing where a parity has none at either.
 //! 2. `use_side_ref_pixels`: for each row the median of the good pixels among the four columns at the left within
 //!    `side_smoothing_length` rows (rows beyond the edge are mirrored), and that at the right; `side_gain` times the mean
 //!    of both is subtracted from the row. `refpix_algorithm` sirs takes convolutions of the side pixels in place of medians,
@@ -45,7 +45,7 @@
 //!    to fill the neighbouring ticks) plus alpha times that of the reference output. It is subtracted, the means are added.
 //! 7. Only the 2048 science rows of counts and flags are left.
 //!
-//! The transforms are in single precision, as calwebb's are, and in the same order of operations.
+//! Forward transforms are in double precision and rounded, inverse ones in single precision and in numpy's order of operations.
 //!
 //! ## Parameters
 //! `odd_even_rows` is MIRI's, `siglimit` everyone's; the others belong to the near-infrared detectors.
