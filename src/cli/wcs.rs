@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::setup::ReferenceArgs;
+use crate::exec::Exec;
 use crate::formats::asdf::AsdfFile;
 use crate::formats::fits::FitsFile;
 use crate::model::Meta;
 use crate::store::cal::wcs_node;
 use crate::store::references::{CrdsReferences, References};
-use crate::wcs::{Gwcs, Mrs};
+use crate::wcs::nirspec::{Files, NirspecReferences, SLICES, Setting, SliceMap};
+use crate::wcs::pointing::Pointing;
+use crate::wcs::{Gwcs, Mrs, Nirspec};
 use crate::{Error, Result};
 
 /// Show the sky position and wavelength of a pixel, or the pixel of a position.
@@ -20,8 +23,9 @@ use crate::{Error, Result};
 pub struct Args {
     /// The product.
     file: PathBuf,
-    /// X Y of an exposure or X Y Z of a cube; with --inverse RA DEC (degrees) and LAMBDA (micron).
-    #[arg(required = true, num_args = 2..=3, value_name = "COORDINATE")]
+    /// X Y of an exposure or X Y Z of a cube; with --inverse RA DEC (degrees) and LAMBDA (micron). Behind them SLICE where the
+    /// WCS of a NIRSpec exposure asks for it.
+    #[arg(required = true, num_args = 2..=4, value_name = "COORDINATE")]
     coordinates: Vec<f64>,
     /// From position and wavelength to pixel.
     #[arg(long)]
@@ -34,16 +38,19 @@ pub struct Args {
 }
 
 /// Where a product's WCS comes from.
-enum Source {
-    Product(Gwcs),
-    References(Box<Mrs>),
+pub(super) enum Source {
+    /// The product, or the reference files of the NIRSpec IFU.
+    Gwcs(Gwcs),
+    /// The reference files of the MIRI MRS, which also have an exact backward transform.
+    Mrs(Box<Mrs>),
 }
 
 impl Source {
-    fn gwcs(&self) -> &Gwcs {
+    /// The tree.
+    pub(super) fn gwcs(&self) -> &Gwcs {
         match self {
-            Self::Product(g) => g,
-            Self::References(m) => m.gwcs(),
+            Self::Gwcs(g) => g,
+            Self::Mrs(m) => m.gwcs(),
         }
     }
 }
@@ -60,8 +67,8 @@ pub fn run(args: &Args) -> Result<u8> {
         false => carried(&file, path)?,
     };
     let source = match carried {
-        Some(gwcs) => Source::Product(gwcs),
-        None => Source::References(Box::new(from_references(&file, path, &args.references)?)),
+        Some(gwcs) => Source::Gwcs(gwcs),
+        None => from_references(&file, path, &args.references)?,
     };
     let text = match args.inverse {
         true => backward(&source, args),
@@ -81,8 +88,12 @@ fn carried(file: &FitsFile, path: &Path) -> Result<Option<Gwcs>> {
 /// The WCS of an exposure from reference files.
 ///
 /// # Errors
-/// [`Error::Input`] for what is no MRS exposure, [`Error::Reference`].
-pub(super) fn from_references(file: &FitsFile, path: &Path, args: &ReferenceArgs) -> Result<Mrs> {
+/// [`Error::Input`] for what is no exposure of the MIRI MRS or the NIRSpec IFU, [`Error::Reference`].
+pub(super) fn from_references(
+    file: &FitsFile,
+    path: &Path,
+    args: &ReferenceArgs,
+) -> Result<Source> {
     let sci = file.need("SCI")?;
     let meta = Meta {
         source: path.into(),
@@ -94,31 +105,87 @@ pub(super) fn from_references(file: &FitsFile, path: &Path, args: &ReferenceArgs
         [.., ny, nx] => (ny, nx),
         _ => return Err(Error::input_file(path, "SCI is no image")),
     };
-    if meta.need_str("EXP_TYPE")? != "MIR_MRS" {
-        let what = meta.need_str("EXP_TYPE")?;
-        return Err(Error::input_file(
+    let references = args.references()?;
+    match meta.need_str("EXP_TYPE")? {
+        "MIR_MRS" => {
+            let files = open_all(
+                &references,
+                &meta,
+                ["distortion", "specwcs", "regions", "wavelengthrange"],
+            )?;
+            let mrs = Mrs::of_exposure(&meta, (ny, nx), files.each_ref())?;
+            Ok(Source::Mrs(Box::new(mrs)))
+        }
+        "NRS_IFU" => nirspec(&references, &meta).map(Source::Gwcs),
+        what => Err(Error::input_file(
             path,
             format!(
                 "the product carries no WCS, and from reference files one is made only for \
-                 EXP_TYPE MIR_MRS, not {what}"
+                 EXP_TYPE MIR_MRS and NRS_IFU, not {what}"
             ),
-        ));
+        )),
     }
-    let references = args.references()?;
-    let files = open_all(&references, &meta)?;
-    let [distortion, specwcs, regions, wavelengthrange] = &files;
-    Mrs::of_exposure(
-        &meta,
-        (ny, nx),
-        [distortion, specwcs, regions, wavelengthrange],
-    )
+}
+
+/// The WCS of an exposure of the NIRSpec IFU, in the form that finds the slice itself.
+fn nirspec(references: &CrdsReferences, meta: &Meta) -> Result<Gwcs> {
+    let [
+        camera,
+        collimator,
+        disperser,
+        fore,
+        fpa,
+        ifufore,
+        ifupost,
+        ifuslicer,
+        ote,
+        wavelengthrange,
+        chromcorr,
+    ] = &open_all(
+        references,
+        meta,
+        [
+            "camera",
+            "collimator",
+            "disperser",
+            "fore",
+            "fpa",
+            "ifufore",
+            "ifupost",
+            "ifuslicer",
+            "ote",
+            "wavelengthrange",
+            "chromcorr",
+        ],
+    )?;
+    let refs = NirspecReferences::read(&Files {
+        camera,
+        collimator,
+        disperser,
+        fore,
+        fpa,
+        ifufore,
+        ifupost,
+        ifuslicer,
+        ote,
+        wavelengthrange,
+        chromcorr: Some(chromcorr),
+    })?;
+    let setting = Setting::from_meta(meta)?;
+    let optics = Nirspec::new(&refs, &setting, &Pointing::from_meta(meta)?, [-0.55, 0.55])?;
+    let traces = Exec::new(None)?.try_map((0..SLICES).collect(), |i| Ok(optics.trace(i)?.0))?;
+    optics.coordinate_form(&SliceMap::of(traces))
 }
 
 /// Opens the reference files; what is missing is said of all of them at once.
-fn open_all(references: &CrdsReferences, meta: &Meta) -> Result<[AsdfFile; 4]> {
+fn open_all<const N: usize>(
+    references: &CrdsReferences,
+    meta: &Meta,
+    kinds: [&str; N],
+) -> Result<[AsdfFile; N]> {
     let mut missing = Vec::new();
     let mut files = Vec::new();
-    for kind in ["distortion", "specwcs", "regions", "wavelengthrange"] {
+    for kind in kinds {
         match references.find(meta, kind) {
             Ok(found) => match found.path {
                 Some(path) => files.push(AsdfFile::open(path)?),
@@ -128,7 +195,7 @@ fn open_all(references: &CrdsReferences, meta: &Meta) -> Result<[AsdfFile; 4]> {
             Err(other) => return Err(other),
         }
     }
-    <[AsdfFile; 4]>::try_from(files).map_err(|_| Error::reference(missing.join("\n")))
+    <[AsdfFile; N]>::try_from(files).map_err(|_| Error::reference(missing.join("\n")))
 }
 
 fn needs(n: usize, args: &Args, names: &str) -> Result<Vec<Vec<f64>>> {
@@ -153,6 +220,17 @@ fn line(name: &str, value: f64, unit: &str) -> String {
     format!("{name:<8} {value:.10}{unit}\n")
 }
 
+/// Whether points carry the number of their slice.
+fn has_slice(gwcs: &Gwcs) -> bool {
+    gwcs.n_outputs() == 4
+}
+
+/// Whether the pixels are those of the NIRSpec IFU, whose slices the WCS finds itself.
+fn on_slicer(gwcs: &Gwcs) -> bool {
+    let mut frames = gwcs.steps().iter();
+    gwcs.n_inputs() == 2 && frames.any(|s| s.frame.name == "slicer")
+}
+
 /// Whether the pixels are those of slices.
 fn sliced(gwcs: &Gwcs) -> bool {
     let frames = &mut gwcs.steps().iter();
@@ -161,7 +239,11 @@ fn sliced(gwcs: &Gwcs) -> bool {
 
 fn forward(source: &Source, args: &Args) -> Result<String> {
     let gwcs = source.gwcs();
-    let names = if gwcs.n_inputs() == 2 { "X Y" } else { "X Y Z" };
+    let names = match (gwcs.n_inputs(), has_slice(gwcs)) {
+        (2, _) => "X Y",
+        (_, true) => "X Y SLICE (from 0)",
+        (_, false) => "X Y Z",
+    };
     let point = needs(gwcs.n_inputs(), args, names)?;
     let point: Vec<&[f64]> = point.iter().map(Vec::as_slice).collect();
     let at = |frame: &str| -> Result<Vec<f64>> {
@@ -204,6 +286,18 @@ fn forward(source: &Source, args: &Args) -> Result<String> {
             out += &line(name, value, "arcsec");
         }
     }
+    if on_slicer(gwcs) {
+        let label = gwcs.label(&point)?.filter(|l| *l > 0.0);
+        let label = label.ok_or_else(|| {
+            let (x, y) = (args.coordinates[0], args.coordinates[1]);
+            Error::science(format!("the pixel ({x}, {y}) is in no slice"))
+        })? as i64;
+        out += &format!("{:<8} {}\n{:<8} {label}\n", "slice", label - 1, "region");
+        let on = at("slicer")?;
+        for (name, value) in ["across", "along"].into_iter().zip(on) {
+            out += &line(name, value * 1e3, "mm on the slicer");
+        }
+    }
     let world = at(gwcs.last())?;
     if world.iter().any(|v| v.is_nan()) {
         let message = match sliced {
@@ -212,7 +306,12 @@ fn forward(source: &Source, args: &Args) -> Result<String> {
         };
         return Err(Error::science(message));
     }
-    let names = [("ra", "deg"), ("dec", "deg"), ("lambda", "micron")];
+    let names = [
+        ("ra", "deg"),
+        ("dec", "deg"),
+        ("lambda", "micron"),
+        ("slice", ""),
+    ];
     for ((name, unit), value) in names.into_iter().zip(world) {
         out += &line(name, value, unit);
     }
@@ -221,21 +320,21 @@ fn forward(source: &Source, args: &Args) -> Result<String> {
 
 fn backward(source: &Source, args: &Args) -> Result<String> {
     let gwcs = source.gwcs();
-    let names = if gwcs.n_outputs() == 2 {
-        "RA DEC"
-    } else {
-        "RA DEC LAMBDA"
+    let names = match gwcs.n_outputs() {
+        2 => "RA DEC",
+        4 => "RA DEC LAMBDA SLICE (from 0)",
+        _ => "RA DEC LAMBDA",
     };
     let point = needs(gwcs.n_outputs(), args, names)?;
     let columns: Vec<&[f64]> = point.iter().map(Vec::as_slice).collect();
     let fitted: Vec<f64> = gwcs.backward(&columns)?.into_iter().flatten().collect();
     let exact: Vec<f64> = match source {
-        Source::References(mrs) => mrs
+        Source::Mrs(mrs) => mrs
             .exact_backward(columns[0], columns[1], columns[2])?
             .into_iter()
             .flatten()
             .collect(),
-        Source::Product(_) => Vec::new(),
+        Source::Gwcs(_) => Vec::new(),
     };
     let given = |v: &[f64]| !v.is_empty() && v.iter().all(|c| !c.is_nan());
     if !given(&fitted) && !given(&exact) {
@@ -251,7 +350,8 @@ fn backward(source: &Source, args: &Args) -> Result<String> {
             false => String::new(),
         };
         if given(&values) {
-            for (name, value) in ["x", "y", "z"].into_iter().zip(values) {
+            let third = if has_slice(gwcs) { "slice" } else { "z" };
+            for (name, value) in ["x", "y", third].into_iter().zip(values) {
                 out += &line(name, value, &how);
             }
         }

@@ -118,11 +118,11 @@ pub struct DetectorMap {
     pub ny: usize,
     /// Columns.
     pub nx: usize,
-    /// Slice label: for MIRI channel times 100 plus number.
+    /// Slice label: for MIRI channel times 100 plus number, for NIRSpec the number from 1.
     pub slice: Vec<u16>,
-    /// Along the slice in arcsec.
+    /// Along the slice: for MIRI in arcsec, for NIRSpec on the slicer in metre.
     pub alpha: Vec<f64>,
-    /// Across slices in arcsec.
+    /// Across slices, likewise.
     pub beta: Vec<f64>,
     /// Wavelength in micron, with the velocity correction.
     pub lambda: Vec<f64>,

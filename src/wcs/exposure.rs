@@ -1,5 +1,8 @@
 //! The WCS of an exposure's product, evaluated in bulk: every pixel, pixel edges, points between pixels.
 //!
+//! Slice coordinates are alpha, beta (arcsec) and lambda (micron) of the MIRI MRS, and the slicer's x, y and the wavelength (metre)
+//! of the NIRSpec IFU.
+//!
 //! [`map_of`] gives the coordinates of all pixel centres of a [`Cal`] and keeps them in it; [`ExposureWcs`] evaluates the same tree at
 //! any points: pixels to slice coordinates ([`ExposureWcs::local`]), slice coordinates to the sky ([`ExposureWcs::sky`]). Only the
 //! product's tree is used, so products of Python's `jwst` serve as well as ours, and reference files are not needed.
@@ -34,16 +37,21 @@ pub fn map_of(cal: &Cal) -> Result<Arc<DetectorMap>> {
     Ok(cal.map.get_or_init(|| Arc::new(map)).clone())
 }
 
-/// The WCS of an exposure with slices: pixels, slice coordinates (frame `alpha_beta`), the sky (the last frame).
+/// The WCS of an exposure with slices: pixels, slice coordinates (frame `alpha_beta` or `slicer`), the sky (the last
+/// frame).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExposureWcs {
     gwcs: Gwcs,
+    /// Frame of slice coordinates.
+    local: &'static str,
     /// Number of the step whose transform chooses the slice; those before lead from oversampled pixels to the detector's.
     slicer: usize,
 }
 
-/// Frame of slice coordinates.
-const LOCAL: &str = "alpha_beta";
+/// Frame of slice coordinates of the MIRI MRS.
+const ALPHA_BETA: &str = "alpha_beta";
+/// Frame of slice coordinates of the NIRSpec IFU.
+const SLICER: &str = "slicer";
 
 impl ExposureWcs {
     /// The WCS of an exposure.
@@ -64,18 +72,25 @@ impl ExposureWcs {
             .steps()
             .iter()
             .position(|s| slices(s.transform.as_ref()));
-        let local = gwcs.steps().iter().position(|s| s.frame.name == LOCAL);
-        match (slicer, local) {
-            (Some(slicer), Some(local))
-                if slicer < local && (gwcs.n_inputs(), gwcs.n_outputs()) == (2, 3) =>
+        let place = |name: &'static str| {
+            let at = gwcs.steps().iter().position(|s| s.frame.name == name);
+            at.map(|at| (at, name))
+        };
+        match (slicer, place(ALPHA_BETA).or_else(|| place(SLICER))) {
+            (Some(slicer), Some((at, local)))
+                if slicer < at && (gwcs.n_inputs(), gwcs.n_outputs()) == (2, 3) =>
             {
-                Ok(Self { gwcs, slicer })
+                Ok(Self {
+                    gwcs,
+                    local,
+                    slicer,
+                })
             }
             _ => {
                 let names: Vec<_> = gwcs.steps().iter().map(|s| s.frame.name.as_str()).collect();
                 Err(Error::input(format!(
                     "its WCS (frames {}) does not lead from pixels by slices to the sky; give an exposure of the \
-                     MIRI MRS behind assign_wcs",
+                     MIRI MRS or the NIRSpec IFU behind assign_wcs (there with nrs_ifu_slice_wcs off)",
                     names.join(", ")
                 )))
             }
@@ -85,6 +100,11 @@ impl ExposureWcs {
     /// The pipeline of transforms.
     pub fn gwcs(&self) -> &Gwcs {
         &self.gwcs
+    }
+
+    /// Name of the frame of slice coordinates.
+    pub fn local_frame(&self) -> &'static str {
+        self.local
     }
 
     /// Slice labels of pixels `(x, y)`, 0 between slices.
@@ -106,23 +126,25 @@ impl ExposureWcs {
         Ok(labels.into_iter().map(|l| l as u16).collect())
     }
 
-    /// Alpha, beta (arcsec) and lambda (micron) of points `(x, y)` in pixels; a point takes the slice of the pixel it
-    /// lies in. NaN between slices and off the detector.
+    /// Slice coordinates of points `(x, y)` in pixels; a point takes the slice of the pixel it lies in. NaN between slices
+    /// and off the detector.
     ///
     /// # Errors
     /// [`Error::Parameter`] for columns of different lengths.
     pub fn local(&self, x: &[f64], y: &[f64]) -> Result<[Vec<f64>; 3]> {
-        in_chunks(&[x, y], |c| self.gwcs.between(self.gwcs.first(), LOCAL, c))
+        in_chunks(&[x, y], |c| {
+            self.gwcs.between(self.gwcs.first(), self.local, c)
+        })
     }
 
-    /// Right ascension, declination (degrees) and lambda of points in slice coordinates; the channel is that of
+    /// Right ascension, declination (degrees) and lambda (micron) of points in slice coordinates; the channel is that of
     /// lambda. NaN out of the channels' ranges.
     ///
     /// # Errors
     /// [`Error::Parameter`] for columns of different lengths.
     pub fn sky(&self, alpha: &[f64], beta: &[f64], lambda: &[f64]) -> Result<[Vec<f64>; 3]> {
         in_chunks(&[alpha, beta, lambda], |c| {
-            self.gwcs.between(LOCAL, self.gwcs.last(), c)
+            self.gwcs.between(self.local, self.gwcs.last(), c)
         })
     }
 
@@ -146,7 +168,10 @@ impl ExposureWcs {
         for first in (0..ny).step_by(ROWS) {
             let (x, y) = grid(first..ny.min(first + ROWS), nx);
             let [mut alpha, mut beta, mut lambda] = self.local(&x, &y)?;
-            let [mut ra, mut dec, _] = self.sky(&alpha, &beta, &lambda)?;
+            let [mut ra, mut dec, world] = self.sky(&alpha, &beta, &lambda)?;
+            if self.local == SLICER {
+                (alpha, beta, lambda) = (beta, alpha, world);
+            }
             map.slice.extend(self.labels(&x, &y)?);
             map.alpha.append(&mut alpha);
             map.beta.append(&mut beta);
@@ -244,7 +269,7 @@ mod tests {
         let step = |frame, transform| Step { frame, transform };
         Gwcs::new(vec![
             step(Frame::plane("detector", ["x", "y"], "pixel"), Some(slices)),
-            step(Frame::composite(LOCAL, local), Some(sky)),
+            step(Frame::composite(ALPHA_BETA, local), Some(sky)),
             step(Frame::composite("world", world), None),
         ])
         .unwrap()

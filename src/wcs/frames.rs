@@ -85,20 +85,19 @@ impl Frame {
 
     /// The sky in ICRS, degrees.
     pub fn icrs() -> Self {
+        Self::sky("icrs", ["RA", "DEC"])
+    }
+
+    /// The same with names for frame and axes.
+    pub fn sky(name: &str, axes: [&str; 2]) -> Self {
         let physical = ["pos.eq.ra", "pos.eq.dec"];
-        let mut node = frame(
-            "celestial_frame-1.2.0",
-            "icrs",
-            &["RA", "DEC"],
-            &[0, 1],
-            &physical,
-        );
+        let mut node = frame("celestial_frame-1.2.0", name, &axes, &[0, 1], &physical);
         node.set("unit", vec![unit("deg"), unit("deg")]);
         let mut icrs = Node::mapping();
         icrs.set("frame_attributes", Node::mapping());
         let tag = "tag:astropy.org:astropy/coordinates/frames/icrs-1.1.0";
         node.set("reference_frame", icrs.with_tag(tag));
-        Self::new("icrs", node)
+        Self::new(name, node)
     }
 
     /// Several frames as one.

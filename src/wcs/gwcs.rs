@@ -138,11 +138,14 @@ impl Gwcs {
             for t in self.transforms(i, j) {
                 values = on(t, &values)?;
             }
-            if i == 0
-                && j > 0
-                && let Some(bounds) = self.bounding_box()
-            {
-                super::transform::blank_outside(bounds, points, &mut values);
+            if i == 0 && j > 0 {
+                if let Some(bounds) = self.bounding_box() {
+                    super::transform::blank_outside(bounds, points, &mut values);
+                }
+                let first = self.transforms(0, 1).next();
+                if let Some(boxes) = first.and_then(|t| t.boxes.as_ref()) {
+                    boxes.blank_outside(points, &mut values);
+                }
             }
         } else {
             for t in self.transforms(j, i).rev() {
@@ -184,12 +187,17 @@ impl Gwcs {
     /// # Errors
     /// [`Error::Parameter`] for columns that do not fit.
     pub fn label(&self, pixel: &[&[f64]]) -> Result<Option<f64>> {
-        let first = self.transforms(0, 1).next();
-        let Some(Kind::RegionsSelector(regions)) = first.map(|t| &t.kind) else {
-            return Ok(None);
-        };
-        let labels = regions.label_mapper.evaluate(pixel)?;
-        Ok(labels.into_iter().flatten().next())
+        for step in &self.steps {
+            let Some(Kind::RegionsSelector(regions)) = step.transform.as_ref().map(|t| &t.kind)
+            else {
+                continue;
+            };
+            let at = self.between(self.first(), &step.frame.name, pixel)?;
+            let columns: Vec<&[f64]> = at.iter().map(Vec::as_slice).collect();
+            let labels = regions.label_mapper.evaluate(&columns)?;
+            return Ok(labels.into_iter().flatten().next());
+        }
+        Ok(None)
     }
 
     /// Name of the frame of pixels.

@@ -2,7 +2,7 @@
 //!
 //! Follows jwst 3.0.0 `assign_wcs/pointing.py`.
 
-use super::transform::{Axis, Kind, Matrix3, Transform, matrix_of_sequence};
+use super::transform::{Axis, Kind, Matrix3, Operation, Transform, matrix_of_sequence};
 use crate::model::Meta;
 use crate::{Error, Result};
 
@@ -58,6 +58,19 @@ impl Pointing {
     /// Factor on wavelengths that brings them to the barycentre's frame; none if there is no velocity.
     pub fn velocity_factor(&self) -> Option<f64> {
         self.velosys.map(|v| 1.0 / (1.0 + v / LIGHT))
+    }
+
+    /// The transform of wavelengths that brings them to the barycentre's frame, with its inverse; none if there is no
+    /// velocity.
+    pub fn velocity_correction(&self) -> Option<Transform> {
+        let factor = self.velocity_factor()?;
+        let with = |op, name: &str| -> Transform {
+            let constant = Transform::constant(factor).named(name);
+            let identity = Box::new(Transform::identity(1));
+            Kind::Arithmetic(op, identity, Box::new(constant)).into()
+        };
+        let back = with(Operation::Divide, "inv_vel_correction");
+        Some(with(Operation::Multiply, "velocity_correction").with_inverse(back))
     }
 
     /// V2, V3 to V2, V3 with the differential velocity aberration, about the reference point.

@@ -142,7 +142,12 @@ pub fn recipe(meta: &Meta) -> Result<Vec<&'static dyn AnyStep>> {
         other => Err(Error::input_file(
             &meta.source,
             format!(
-                "EXP_TYPE = {other} is not supported yet; spec2 takes MIRI MRS exposures (MIR_MRS)"
+                "EXP_TYPE = {other} is not supported yet; spec2 takes MIRI MRS exposures (MIR_MRS){}",
+                match other {
+                    "NRS_IFU" =>
+                        ". Of the NIRSpec IFU there is the WCS so far: sifu step assign_wcs",
+                    _ => "",
+                }
             ),
         )),
     }

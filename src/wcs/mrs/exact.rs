@@ -72,7 +72,7 @@ impl Mrs {
             channel: f64::from(channel.number),
         });
         let labels = one(&number, &[&beta]);
-        let factor = self.pointing.velocity_factor();
+        let velocity = self.pointing.velocity_correction();
         for slice in &self.references.slices {
             let own = |k: &usize| labels[*k] == slice.label as f64;
             let members: Vec<usize> = (0..n).filter(own).collect();
@@ -81,7 +81,7 @@ impl Mrs {
             }
             let pick = |v: &[f64]| members.iter().map(|k| v[*k]).collect::<Vec<f64>>();
             let (alpha, lambda) = (pick(&alpha), pick(lambda));
-            let models = (&slice.alpha, &slice.corrected_lambda(factor));
+            let models = (&slice.alpha, &slice.corrected_lambda(velocity.as_ref()));
             let guess = [
                 one(&slice.x, &[&lambda, &alpha]),
                 one(&slice.y, &[&lambda, &alpha]),

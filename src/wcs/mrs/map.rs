@@ -39,9 +39,9 @@ impl Mrs {
             }
         }
         let sky = NearbySky::new(&self.pointing);
-        let factor = self.pointing.velocity_factor();
+        let velocity = self.pointing.velocity_correction();
         for (slice, members) in refs.slices.iter().zip(&members) {
-            let lambda_model = slice.corrected_lambda(factor);
+            let lambda_model = slice.corrected_lambda(velocity.as_ref());
             for members in members.chunks(CHUNK) {
                 let x: Vec<f64> = members.iter().map(|k| (k % nx) as f64).collect();
                 let y: Vec<f64> = members.iter().map(|k| (k / nx) as f64).collect();

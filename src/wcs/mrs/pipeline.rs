@@ -6,7 +6,7 @@ use crate::model::Meta;
 use crate::wcs::frames::Frame;
 use crate::wcs::gwcs::{Gwcs, Step};
 use crate::wcs::pointing::Pointing;
-use crate::wcs::transform::{Kind, LabelMapper, Labels, Operation, RegionsSelector, Transform};
+use crate::wcs::transform::{Kind, LabelMapper, Labels, RegionsSelector, Transform};
 use crate::{Error, Result};
 
 /// The WCS of one MRS exposure.
@@ -105,20 +105,15 @@ impl Mrs {
 
 impl Slice {
     /// Wavelength with the correction for velocity, where there is one.
-    pub(super) fn corrected_lambda(&self, factor: Option<f64>) -> Transform {
+    pub(super) fn corrected_lambda(&self, velocity: Option<&Transform>) -> Transform {
         let lambda = self.lambda.clone();
-        let Some(factor) = factor else { return lambda };
-        let with = |op, name: &str| -> Transform {
-            let constant = Transform::constant(factor).named(name);
-            let identity = Box::new(Transform::identity(1));
-            Kind::Arithmetic(op, identity, Box::new(constant)).into()
-        };
-        let correction = with(Operation::Multiply, "velocity_correction")
-            .with_inverse(with(Operation::Divide, "inv_vel_correction"));
-        lambda.then(correction)
+        match velocity {
+            Some(correction) => lambda.then(correction.clone()),
+            None => lambda,
+        }
     }
 
-    fn forward(&self, factor: Option<f64>) -> Transform {
+    fn forward(&self, velocity: Option<&Transform>) -> Transform {
         // calwebb's backward transform ignores the correction for velocity, and so do we here
         let inverse =
             Transform::mapping(&[2, 0, 2, 0], 3).then(self.x.clone().beside(self.y.clone()));
@@ -126,7 +121,7 @@ impl Slice {
             .alpha
             .clone()
             .beside(self.beta.clone())
-            .beside(self.corrected_lambda(factor));
+            .beside(self.corrected_lambda(velocity));
         Transform::mapping(&[1, 0, 0, 1, 0], 2)
             .then(models)
             .with_inverse(inverse)
@@ -164,7 +159,7 @@ fn selector(
     t
 }
 
-fn detector_to_abl(refs: &MrsReferences, factor: Option<f64>) -> Transform {
+fn detector_to_abl(refs: &MrsReferences, velocity: Option<&Transform>) -> Transform {
     let slices_of_channels = refs.channels.iter().map(|c| {
         let slice = Kind::MiriAb2Slice {
             beta_zero: c.beta_zero,
@@ -190,7 +185,7 @@ fn detector_to_abl(refs: &MrsReferences, factor: Option<f64>) -> Transform {
         n_inputs: 2,
         inputs_mapping: None,
     });
-    let transforms = refs.slices.iter().map(|s| (s.label, s.forward(factor)));
+    let transforms = refs.slices.iter().map(|s| (s.label, s.forward(velocity)));
     selector(
         Transform::from(regions).with_inverse(inverse),
         transforms.collect(),
@@ -222,7 +217,7 @@ fn abl_to_v2v3l(refs: &MrsReferences) -> Transform {
 
 fn build(refs: &MrsReferences, pointing: &Pointing, ny: usize, nx: usize) -> Result<Gwcs> {
     let lambda = || Transform::identity(1);
-    let mut first = detector_to_abl(refs, pointing.velocity_factor());
+    let mut first = detector_to_abl(refs, pointing.velocity_correction().as_ref());
     first.bounding_box = Some(vec![
         Some((-0.5, nx as f64 - 0.5)),
         Some((-0.5, ny as f64 - 0.5)),

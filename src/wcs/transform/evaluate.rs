@@ -1,6 +1,7 @@
 //! Evaluation of a transform tree over columns of points.
 
 use super::rotation::{matrix_of_sequence, rotate, to_cartesian, to_spherical, unzip, wrap_360};
+use super::spectrograph::index_of_prism;
 use super::{Kind, Operation, Transform};
 use crate::{Error, Result};
 
@@ -131,8 +132,8 @@ impl Transform {
                 translation: t,
             } => points2(inputs, |x, y| {
                 [
-                    (r0[0] * x + r0[1] * y) + t[0],
-                    (r1[0] * x + r1[1] * y) + t[1],
+                    r0[1].mul_add(y, r0[0] * x) + t[0],
+                    r1[1].mul_add(y, r1[0] * x) + t[1],
                 ]
             }),
             Kind::Polynomial1D(p) => own(p.evaluate(inputs[0])),
@@ -208,8 +209,47 @@ impl Transform {
                 let s = channel * 100.0 + (beta - beta_zero) / beta_del + 1.0;
                 (s + 0.5).floor()
             }),
+            Kind::UnitlessToDirCos => points2(inputs, |x, y| {
+                let length = (1.0 + x * x + y * y).sqrt();
+                [x / length, y / length, 1.0 / length]
+            }),
+            Kind::DirCosToUnitless => points3(inputs, |[x, y, z]| [x / z, y / z]),
+            Kind::RotationToGwa(r) => owned(r.apply([inputs[0], inputs[1], inputs[2]])),
+            Kind::GratingWavelength {
+                groove_density,
+                order,
+            } => {
+                let points = inputs[0].iter().zip(inputs[1]);
+                own(points
+                    .map(|(a, b)| (a + b) / (groove_density * order))
+                    .collect())
+            }
+            Kind::GratingAngles {
+                groove_density,
+                order,
+            } => points3(inputs, |[lambda, a, b]| {
+                let (a, b) = (-groove_density * order * lambda + a, -b);
+                [a, b, (1.0 - a * a - b * b).sqrt()]
+            }),
+            Kind::RefractionIndex(angle) => {
+                own(index_of_prism(*angle, [inputs[0], inputs[1], inputs[2]]))
+            }
+            Kind::Snell(prism) => owned(prism.refract(inputs[0], [inputs[1], inputs[2]])),
+            Kind::Logical {
+                condition,
+                compareto,
+                value,
+            } => each(&|x| match !x.is_nan() && condition.holds(x, *compareto) {
+                true => *value,
+                false => x,
+            }),
+            Kind::Slits(s) => s.evaluate(inputs).into_iter().map(Column::Own).collect(),
         }
     }
+}
+
+fn owned<const N: usize>(columns: [Vec<f64>; N]) -> Vec<Column> {
+    columns.into_iter().map(Column::Own).collect()
 }
 
 /// Outputs of the second of two transforms in terms of the inputs of the first.

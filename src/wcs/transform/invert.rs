@@ -9,6 +9,28 @@ fn none(what: &str) -> Error {
     ))
 }
 
+/// The inverse of a matrix by elimination with the larger element of the first column as pivot, rounded where
+/// LAPACK in OpenBLAS (which numpy uses) rounds.
+fn inverse_of([first, second]: [[f64; 2]; 2]) -> [[f64; 2]; 2] {
+    let swapped = second[0].abs() > first[0].abs();
+    let ([a, b], [c, d]) = match swapped {
+        true => (second, first),
+        false => (first, second),
+    };
+    let by_a = 1.0 / a;
+    let l = c * by_a;
+    let by_u = 1.0 / (d - l * b);
+    let column = |e0: f64, e1: f64| {
+        let x1 = (e1 - l * e0) * by_u;
+        [(-b).mul_add(x1, e0) * by_a, x1]
+    };
+    let [p, q] = match swapped {
+        true => [column(0.0, 1.0), column(1.0, 0.0)],
+        false => [column(1.0, 0.0), column(0.0, 1.0)],
+    };
+    [[p[0], q[0]], [p[1], q[1]]]
+}
+
 impl Transform {
     /// The inverse transform.
     ///
@@ -19,7 +41,14 @@ impl Transform {
             return Ok((**inverse).clone());
         }
         let kind = match &self.kind {
-            Kind::Compose(a, b) => return Ok(b.inverted()?.then(a.inverted()?)),
+            Kind::Compose(a, b) => {
+                let (second, first) = (a.inverted()?, b.inverted()?);
+                // inverses that authors supply need not have the counts of the transform
+                if first.n_outputs() != second.n_inputs() {
+                    return Err(none("a chain whose supplied inverses do not fit together"));
+                }
+                return Ok(first.then(second));
+            }
             Kind::Concatenate(a, b) => return Ok(a.inverted()?.beside(b.inverted()?)),
             Kind::Identity(n) => Kind::Identity(*n),
             Kind::Mapping { order, n_inputs } => Kind::Mapping {
@@ -39,8 +68,7 @@ impl Transform {
                 matrix: [[a, b], [c, d]],
                 translation: t,
             } if a * d - b * c != 0.0 => {
-                let det = a * d - b * c;
-                let m = [[d / det, -b / det], [-c / det, a / det]];
+                let m = inverse_of([[*a, *b], [*c, *d]]);
                 Kind::Affine {
                     matrix: m,
                     translation: m.map(|r| -(r[0] * t[0] + r[1] * t[1])),
@@ -53,7 +81,12 @@ impl Transform {
                 spherical,
             } => Kind::RotateSequence {
                 axes: axes.iter().rev().copied().collect(),
-                angles: angles.iter().rev().map(|a| -a).collect(),
+                // astropy keeps radians: back in degrees the last bit may be another
+                angles: angles
+                    .iter()
+                    .rev()
+                    .map(|a| -a.to_radians().to_degrees())
+                    .collect(),
                 spherical: *spherical,
             },
             Kind::Rotate3D(e) => Kind::Rotate3D(e.inverse()),
@@ -71,15 +104,19 @@ impl Transform {
             Kind::ToDirectionCosines => Kind::FromDirectionCosines,
             Kind::FromDirectionCosines => Kind::ToDirectionCosines,
             Kind::Gnomonic(d) => Kind::Gnomonic(d.reverse()),
+            Kind::UnitlessToDirCos => Kind::DirCosToUnitless,
+            Kind::DirCosToUnitless => Kind::UnitlessToDirCos,
+            Kind::RotationToGwa(r) => Kind::RotationToGwa(r.inverse()),
+            Kind::Slits(s) => Kind::Slits(s.inverse()?),
             Kind::Tabular(t) => Kind::Tabular(t.inverse().ok_or_else(|| {
                 none("a table that is not of one variable, or not monotonic, or not linear")
             })?),
             Kind::RegionsSelector(s) => Kind::RegionsSelector(RegionsSelector {
-                label_mapper: Box::new(s.label_mapper.inverted()?),
+                label_mapper: Box::new(s.label_mapper.inverted_to(s.n_outputs, 1)?),
                 selector: s
                     .selector
                     .iter()
-                    .map(|(label, t)| Ok((*label, t.inverted()?)))
+                    .map(|(label, t)| Ok((*label, t.inverted_to(s.n_outputs, s.n_inputs)?)))
                     .collect::<Result<_>>()?,
                 undefined: f64::NAN,
                 n_inputs: s.n_outputs,
@@ -88,6 +125,11 @@ impl Transform {
             Kind::Polynomial1D(_) | Kind::Polynomial2D(_) | Kind::OrthoPolynomial(_) => {
                 return Err(none("a polynomial"));
             }
+            Kind::GratingWavelength { .. } | Kind::GratingAngles { .. } => {
+                return Err(none("a grating equation"));
+            }
+            Kind::RefractionIndex(_) | Kind::Snell(_) => return Err(none("refraction")),
+            Kind::Logical { .. } => return Err(none("a condition")),
             Kind::LabelMapper(_) => return Err(none("a label mapper")),
             Kind::Constant { .. } => return Err(none("a constant")),
             Kind::MiriAb2Slice { .. } => return Err(none("a slice number")),
@@ -99,6 +141,15 @@ impl Transform {
             }
         };
         Ok(kind.into())
+    }
+
+    /// The inverse, which must have so many inputs and outputs.
+    pub(super) fn inverted_to(&self, n_inputs: usize, n_outputs: usize) -> Result<Self> {
+        let t = self.inverted()?;
+        match (t.n_inputs(), t.n_outputs()) == (n_inputs, n_outputs) {
+            true => Ok(t),
+            false => Err(none("a part whose supplied inverse does not fit it")),
+        }
     }
 }
 
@@ -121,6 +172,39 @@ mod tests {
         assert_eq!(t.inverted().unwrap().at(&[0.0]).unwrap(), [5.0]);
         let t = t.then(Transform::scale(2.0));
         assert_eq!(t.inverted().unwrap().at(&[4.0]).unwrap(), [7.0]);
+    }
+
+    #[test]
+    fn inverse_matrices_have_the_bits_of_numpy() {
+        // numpy 2.4: np.linalg.inv(...)
+        for (m, inverse) in [
+            (
+                [[0.3, -0.7], [1.9, 0.45]],
+                [
+                    [0.30716723549488056, 0.477815699658703],
+                    [-1.2969283276450512, 0.20477815699658702],
+                ],
+            ),
+            (
+                [[2.5, 0.001], [-0.1, 0.7]],
+                [
+                    [0.3999771441631907, -0.0005713959202331296],
+                    [0.057139592023312966, 1.428489800582824],
+                ],
+            ),
+            (
+                [
+                    [1.3407236915636924, -3.2621368008852922],
+                    [3.4485446180787376, 1.2682521406683578],
+                ],
+                [
+                    [0.09793452823693881, 0.2519024556668179],
+                    [-0.2662968817049218, 0.10353078699333532],
+                ],
+            ),
+        ] {
+            assert_eq!(inverse_of(m), inverse);
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! operations follow `astropy.modeling` 8 and `gwcs` 1.0.3, so that results agree with theirs to
 //! the last bits. Points are given as one slice for each input; units are what the file's author chose.
 //!
-//! Nothing here knows about instruments, frames or files' layout; classes of NIRSpec (Snell, gratings,
-//! slits) and of other instruments are refused by name when read.
+//! Nothing here knows about instruments, frames or files' layout; classes that neither the MIRI MRS nor the NIRSpec IFU
+//! need are refused by name when read.
 
 mod evaluate;
 mod invert;
@@ -15,6 +15,7 @@ mod polynomial;
 mod projection;
 mod read;
 mod rotation;
+mod spectrograph;
 mod tabular;
 mod write;
 
@@ -24,6 +25,7 @@ pub use orthopoly::{Family, OrthoPolynomial};
 pub use polynomial::{Polynomial1D, Polynomial2D};
 pub use projection::Direction;
 pub use rotation::{Axis, Euler, Matrix3, matrix_of_sequence};
+pub use spectrograph::{BoxesByName, Condition, Prism, RotationToGwa, SlitStage, Slits};
 pub use tabular::{Method, Tabular};
 
 /// One transform, with what the file says about it beside its parameters.
@@ -41,6 +43,8 @@ pub struct Transform {
     pub inverse: Option<Box<Transform>>,
     /// Lower and upper bound of each input; none where an input is not bounded.
     pub bounding_box: Option<Vec<Option<(f64, f64)>>>,
+    /// Bounds that depend on the name of a slit, in place of those.
+    pub boxes: Option<BoxesByName>,
 }
 
 /// Arithmetic of two transforms of the same inputs.
@@ -122,6 +126,28 @@ pub enum Kind {
         beta_del: f64,
         channel: f64,
     },
+    /// Slopes `x, y` to direction cosines.
+    UnitlessToDirCos,
+    /// Direction cosines to slopes.
+    DirCosToUnitless,
+    /// Rotation of direction cosines into the frame of the grating wheel.
+    RotationToGwa(RotationToGwa),
+    /// Wavelength of the first direction cosines before and behind a grating of so many grooves a metre.
+    GratingWavelength { groove_density: f64, order: f64 },
+    /// Wavelength and the first two direction cosines before a grating to the direction behind it.
+    GratingAngles { groove_density: f64, order: f64 },
+    /// Refraction index of a prism of an angle in degrees, of two direction cosines before and one behind it.
+    RefractionIndex(f64),
+    /// Wavelength and direction before a prism to the direction behind it.
+    Snell(Prism),
+    /// A value where a condition holds, else the input; NaN stays.
+    Logical {
+        condition: Condition,
+        compareto: f64,
+        value: f64,
+    },
+    /// The transform of the slit named by an input.
+    Slits(Slits),
 }
 
 impl From<Kind> for Transform {
@@ -133,6 +159,7 @@ impl From<Kind> for Transform {
             outputs: None,
             inverse: None,
             bounding_box: None,
+            boxes: None,
         }
     }
 }
@@ -197,8 +224,11 @@ impl Transform {
             | Kind::Shift(_)
             | Kind::Linear { .. }
             | Kind::Polynomial1D(_)
-            | Kind::MiriAb2Slice { .. } => 1,
+            | Kind::MiriAb2Slice { .. }
+            | Kind::Logical { .. } => 1,
             Kind::Affine { .. }
+            | Kind::UnitlessToDirCos
+            | Kind::GratingWavelength { .. }
             | Kind::Polynomial2D(_)
             | Kind::Rotate2D(_)
             | Kind::Rotate3D(_)
@@ -206,8 +236,14 @@ impl Transform {
             | Kind::SphericalToCartesian { .. }
             | Kind::Gnomonic(_) => 2,
             Kind::RotateSequence { spherical, .. } => 3 - usize::from(*spherical),
-            Kind::CartesianToSpherical { .. } | Kind::ToDirectionCosines => 3,
-            Kind::FromDirectionCosines => 4,
+            Kind::CartesianToSpherical { .. }
+            | Kind::ToDirectionCosines
+            | Kind::DirCosToUnitless
+            | Kind::RotationToGwa(_)
+            | Kind::GratingAngles { .. }
+            | Kind::RefractionIndex(_) => 3,
+            Kind::FromDirectionCosines | Kind::Snell(_) => 4,
+            Kind::Slits(s) => s.stage.n() + 1,
             Kind::OrthoPolynomial(p) => p.n_inputs(),
             Kind::Tabular(t) => t.n_inputs(),
             Kind::LabelMapper(m) => m.n_inputs,
@@ -233,16 +269,26 @@ impl Transform {
             | Kind::OrthoPolynomial(_)
             | Kind::Tabular(_)
             | Kind::LabelMapper(_)
-            | Kind::MiriAb2Slice { .. } => 1,
+            | Kind::MiriAb2Slice { .. }
+            | Kind::GratingWavelength { .. }
+            | Kind::RefractionIndex(_)
+            | Kind::Logical { .. } => 1,
             Kind::Affine { .. }
+            | Kind::DirCosToUnitless
             | Kind::Rotate2D(_)
             | Kind::Rotate3D(_)
             | Kind::V23ToSky { .. }
             | Kind::CartesianToSpherical { .. }
             | Kind::Gnomonic(_) => 2,
             Kind::RotateSequence { spherical, .. } => 3 - usize::from(*spherical),
-            Kind::SphericalToCartesian { .. } | Kind::FromDirectionCosines => 3,
+            Kind::SphericalToCartesian { .. }
+            | Kind::FromDirectionCosines
+            | Kind::UnitlessToDirCos
+            | Kind::RotationToGwa(_)
+            | Kind::GratingAngles { .. }
+            | Kind::Snell(_) => 3,
             Kind::ToDirectionCosines => 4,
+            Kind::Slits(s) => s.stage.n() + 1,
             Kind::RegionsSelector(s) => s.n_outputs,
         }
     }

@@ -63,11 +63,16 @@ fn about(axis: Axis, angle: f64) -> Matrix3 {
     m
 }
 
+/// The products one after the other with one rounding each, as numpy's matrix products (OpenBLAS) have them.
+fn dot(a: &[f64; 3], b: [f64; 3]) -> f64 {
+    a[2].mul_add(b[2], a[1].mul_add(b[1], a[0] * b[0]))
+}
+
 fn product(a: &Matrix3, b: &Matrix3) -> Matrix3 {
     let mut out = [[0.0; 3]; 3];
     for (row, a) in out.iter_mut().zip(a) {
         for (j, v) in row.iter_mut().enumerate() {
-            *v = a[0] * b[0][j] + a[1] * b[1][j] + a[2] * b[2][j];
+            *v = dot(a, [b[0][j], b[1][j], b[2][j]]);
         }
     }
     out
@@ -83,7 +88,7 @@ pub fn matrix_of_sequence(axes: &[Axis], angles: &[f64]) -> Matrix3 {
 
 /// Matrix times vector.
 pub(super) fn rotate(m: &Matrix3, v: [f64; 3]) -> [f64; 3] {
-    m.map(|row| row[0] * v[0] + row[1] * v[1] + row[2] * v[2])
+    m.map(|row| dot(&row, v))
 }
 
 /// Longitude and latitude in degrees to a unit vector.

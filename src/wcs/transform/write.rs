@@ -5,7 +5,8 @@ use super::labels::{LabelMapper, Labels, RegionsSelector};
 use super::orthopoly::Family;
 use super::read::input_names;
 use super::rotation::{Axis, Euler};
-use super::{Direction, Kind, Method, Operation, Transform};
+use super::spectrograph::Bounds;
+use super::{Direction, Kind, Method, Operation, SlitStage, Transform};
 use crate::Result;
 use crate::formats::asdf::{NdArray, Node, Storage};
 
@@ -14,6 +15,9 @@ fn asdf(class: &str) -> String {
 }
 fn gwcs(class: &str) -> String {
     format!("tag:stsci.edu:gwcs/{class}")
+}
+fn jwst(class: &str) -> String {
+    format!("tag:stsci.edu:jwst_pipeline/{class}")
 }
 
 fn floats(values: &[f64]) -> Node {
@@ -71,22 +75,34 @@ impl Transform {
         if let Some(inverse) = &self.inverse {
             node.set("inverse", inverse.to_node()?);
         }
+        let bounds = self.bounding_box.is_some() || self.boxes.is_some();
+        let mut names = match bounds {
+            true => input_names(self),
+            false => Vec::new(),
+        };
+        if matches!(self.kind, Kind::RegionsSelector(_)) {
+            names = numbered(self.inputs.as_ref(), names.len());
+        }
         if let Some(bounds) = &self.bounding_box {
-            let mut names = input_names(self);
-            if matches!(self.kind, Kind::RegionsSelector(_)) {
-                names = numbered(self.inputs.as_ref(), names.len());
-            }
-            let mut intervals = Node::mapping();
-            for (name, bound) in names.iter().zip(bounds) {
-                if let Some((low, high)) = bound {
-                    intervals.set(name, floats(&[*low, *high]));
-                }
-            }
+            node.set("bounding_box", bounding_box(&names, bounds, None));
+        }
+        if let Some(boxes) = &self.boxes {
+            let of = |(key, bounds): &(i64, Bounds)| {
+                let mut entry = Node::mapping();
+                entry.set("key", vec![Node::from(*key)]);
+                entry.set("bbox", bounding_box(&names, bounds, names.get(boxes.input)));
+                entry
+            };
+            let mut selector = Node::mapping();
+            let argument = names.get(boxes.input).map_or("", String::as_str);
+            selector.set("argument", argument);
+            selector.set("ignore", true);
             let mut body = Node::mapping();
-            body.set("intervals", intervals);
+            body.set("cbbox", boxes.boxes.iter().map(of).collect::<Vec<_>>());
             body.set("ignore", Vec::<Node>::new());
             body.set("order", "F");
-            let tag = asdf("property/bounding_box-1.2.0");
+            body.set("selector_args", vec![selector]);
+            let tag = asdf("property/compound_bounding_box-1.2.0");
             node.set("bounding_box", body.with_tag(tag));
         }
         Ok(node.with_tag(tag))
@@ -306,11 +322,94 @@ impl Transform {
                 node.set("beta_zero", *beta_zero);
                 node.set("beta_del", *beta_del);
                 node.set("channel", *channel);
-                "tag:stsci.edu:jwst_pipeline/miri_ab2slice-1.2.0".into()
+                jwst("miri_ab2slice-1.2.0")
+            }
+            Kind::UnitlessToDirCos => {
+                node.set("model_type", "unitless2directional");
+                jwst("coords-1.2.0")
+            }
+            Kind::DirCosToUnitless => {
+                node.set("model_type", "directional2unitless");
+                jwst("coords-1.2.0")
+            }
+            Kind::RotationToGwa(r) => {
+                node.set("angles", floats(&r.degrees()));
+                node.set("axes_order", letters(r.axes()));
+                jwst("rotation_sequence-1.2.0")
+            }
+            Kind::GratingWavelength {
+                groove_density,
+                order,
+            } => {
+                node.set("groove_density", *groove_density);
+                node.set("order", *order);
+                node.set("output", "wavelength");
+                gwcs("grating_equation-1.3.0")
+            }
+            Kind::GratingAngles {
+                groove_density,
+                order,
+            } => {
+                node.set("groove_density", *groove_density);
+                node.set("order", *order);
+                node.set("output", "angle");
+                gwcs("grating_equation-1.3.0")
+            }
+            Kind::RefractionIndex(angle) => {
+                node.set("prism_angle", *angle);
+                jwst("refraction_index_from_prism-1.2.0")
+            }
+            Kind::Snell(p) => {
+                node.set("prism_angle", p.angle);
+                node.set("kcoef", floats(&p.kcoef));
+                node.set("lcoef", floats(&p.lcoef));
+                node.set("tcoef", floats(&p.tcoef));
+                node.set("ref_temp", p.ref_temp);
+                node.set("ref_pressure", p.ref_pressure);
+                node.set("temp", p.temp);
+                node.set("pressure", p.ref_pressure);
+                jwst("snell-1.2.0")
+            }
+            Kind::Logical {
+                condition,
+                compareto,
+                value,
+            } => {
+                node.set("condition", condition.name());
+                node.set("compareto", *compareto);
+                node.set("value", *value);
+                jwst("logical-1.2.0")
+            }
+            Kind::Slits(s) => {
+                let names = s.models.iter().map(|(name, _)| Node::from(*name));
+                node.set("slits", names.collect::<Vec<_>>());
+                node.set("models", models(s.models.iter().map(|(_, t)| t))?);
+                jwst(match s.stage {
+                    SlitStage::GwaToSlit => "gwa_to_slit-1.2.0",
+                    SlitStage::SlitToGwa => "slit_to_gwa-1.0.0",
+                    SlitStage::SlitToMsa => "slit_to_msa-1.2.0",
+                    SlitStage::MsaToSlit => "msa_to_slit-1.0.0",
+                })
             }
         };
         Ok((tag, node))
     }
+}
+
+/// The node of a bounding box; an input that chose it is ignored in it.
+fn bounding_box(names: &[String], bounds: &Bounds, chosen_by: Option<&String>) -> Node {
+    let mut intervals = Node::mapping();
+    for (name, bound) in names.iter().zip(bounds) {
+        if let Some((low, high)) = bound {
+            intervals.set(name, floats(&[*low, *high]));
+        }
+    }
+    let mut body = Node::mapping();
+    body.set("intervals", intervals);
+    let ignored: Vec<Node> = chosen_by.iter().map(|n| Node::from(n.as_str())).collect();
+    body.set("ignore", ignored);
+    body.set("order", "F");
+    body.with_tag(asdf("property/bounding_box-1.2.0"))
 }
 
 fn label_mapper(m: &LabelMapper, node: &mut Node) -> Result<()> {

@@ -2,9 +2,10 @@
 
 mod regions;
 mod series;
+mod spectrograph;
 mod values;
 
-use super::{Axis, Direction, Euler, Kind, Operation, Transform};
+use super::{Axis, BoxesByName, Direction, Euler, Kind, Operation, Transform};
 use crate::formats::asdf::Node;
 use regions::{label_mapper, regions_selector};
 use series::{ortho_polynomial, polynomial, tabular};
@@ -14,8 +15,8 @@ use values::{axes, class_of, entry, index, list, names, need, number, numbers, p
 type Read<T> = Result<T, String>;
 
 impl Transform {
-    /// Reads a node tagged as a transform of the ASDF transform schemas, gwcs, or the `jwst_pipeline` tags that MIRI
-    /// MRS needs, in any version.
+    /// Reads a node tagged as a transform of the ASDF transform schemas, gwcs, or the `jwst_pipeline` tags that the MIRI
+    /// MRS and the NIRSpec IFU need, in any version.
     ///
     /// # Errors
     /// What is wrong with it, in words; the caller knows the file and the place.
@@ -27,19 +28,15 @@ impl Transform {
         t.inputs = names(node, "inputs", t.n_inputs())?;
         t.outputs = names(node, "outputs", t.n_outputs())?;
         if let Some(inverse) = node.get("inverse").filter(|n| !n.is_null()) {
-            let inverse = Self::from_node(inverse)?;
-            // a label mapper's inverse works on the selector's other side
-            if !matches!(t.kind, Kind::LabelMapper(_)) {
-                let fits =
-                    inverse.n_inputs() == t.n_outputs() && inverse.n_outputs() == t.n_inputs();
-                if !fits {
-                    return Err(format!("transform {class}: its inverse does not fit it"));
-                }
-            }
-            t.inverse = Some(Box::new(inverse));
+            // A part's inverse may be one of a whole only, as x(u, v) of u(x, y), or that of a label mapper on the
+            // selector's other side: the counts are checked where inverses are put together.
+            t.inverse = Some(Box::new(Self::from_node(inverse)?));
         }
         if let Some(bounds) = node.get("bounding_box").filter(|n| !n.is_null()) {
-            t.bounding_box = Some(bounding_box(&t, bounds)?);
+            match bounds.has_tag("compound_bounding_box") {
+                true => t.boxes = Some(boxes_by_name(&t, bounds)?),
+                false => t.bounding_box = Some(bounding_box(&t, bounds)?),
+            }
         }
         Ok(t)
     }
@@ -184,7 +181,10 @@ fn kind(node: &Node, class: &str) -> Read<Kind> {
             channel: number(node, "channel")?,
         },
         "" => return Err(format!("{} is no transform", node.kind())),
-        _ => return Err("this class is not supported".into()),
+        _ => match spectrograph::kind(node, class)? {
+            Some(kind) => kind,
+            None => return Err("this class is not supported".into()),
+        },
     })
 }
 
@@ -242,9 +242,6 @@ pub(super) fn input_names(t: &Transform) -> Vec<String> {
 /// Bounds by input: of a `bounding_box` node, or the older list, whose last pair is the first input's.
 fn bounding_box(t: &Transform, node: &Node) -> Read<Vec<Option<(f64, f64)>>> {
     let n = t.n_inputs();
-    if node.has_tag("compound_bounding_box") {
-        return Err("a bounding box for each region is not supported".into());
-    }
     let Some(intervals) = entry(node, "intervals").and_then(Node::as_mapping) else {
         let (_, v) = numbers(node, "bounding_box")?;
         if v.len() != 2 * n {
@@ -269,4 +266,34 @@ fn bounding_box(t: &Transform, node: &Node) -> Read<Vec<Option<(f64, f64)>>> {
         out[at] = Some((low, high));
     }
     Ok(out)
+}
+
+/// Boxes by the value of one input.
+fn boxes_by_name(t: &Transform, node: &Node) -> Read<BoxesByName> {
+    let names = input_names(t);
+    let selector = need(node, "selector_args")?.as_sequence();
+    let argument = match selector {
+        Some([one]) => need(one, "argument")?,
+        _ => return Err("bounding boxes by more than one input are not supported".into()),
+    };
+    let input = match argument.as_str() {
+        Some(name) => names.iter().position(|n| n == name),
+        None => index(argument).ok(),
+    };
+    let input = input
+        .filter(|i| *i < t.n_inputs())
+        .ok_or("the bounding boxes depend on what is no input")?;
+    let boxes = need(node, "cbbox")?.as_sequence();
+    let boxes = boxes.ok_or("cbbox is not a list")?.iter().map(|entry| {
+        let key = match need(entry, "key")?.as_sequence() {
+            Some([key]) => key.as_i64(),
+            _ => None,
+        };
+        let key = key.ok_or("bounding boxes by other than whole numbers are not supported")?;
+        Ok((key, bounding_box(t, need(entry, "bbox")?)?))
+    });
+    Ok(BoxesByName {
+        input,
+        boxes: boxes.collect::<Read<_>>()?,
+    })
 }
