@@ -182,7 +182,7 @@ impl Step for Photom {
 
 /// What is left of the sensitivity in each pixel at a time (MJD), by a WCS.
 struct Left {
-    wcs: Arc<Node>,
+    wcs: Option<Arc<Node>>,
     time: f64,
     columns: usize,
     values: Vec<f64>,
@@ -190,8 +190,8 @@ struct Left {
 
 impl Left {
     fn is_of(&self, image: &Cal) -> bool {
-        let same = |wcs: &Arc<Node>| Arc::ptr_eq(wcs, &self.wcs);
-        image.wcs.as_ref().is_some_and(same)
+        let same = |(a, b)| Arc::ptr_eq(a, b);
+        self.wcs.as_ref().zip(image.wcs.as_ref()).is_some_and(same)
             && image.meta.f64("EXPMID") == Some(self.time)
             && (image.nx, image.sci.len()) == (self.columns, self.values.len())
     }
@@ -213,7 +213,7 @@ fn calibrated(
                 None => Left {
                     time: input.meta.need_f64("EXPMID")?,
                     values: remaining(&input, loss, refs)?,
-                    wcs: Arc::clone(input.need_wcs()?),
+                    wcs: input.wcs.clone(),
                     columns: input.nx,
                 },
             };
