@@ -8,7 +8,6 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-use super::lzw;
 use super::png::chunk;
 
 /// Kind of file.
@@ -61,16 +60,22 @@ pub enum Packed {
 #[must_use]
 pub fn pack(kind: Kind, sheet: &Sheet, piece: &Piece) -> Packed {
     match kind {
-        Kind::Gif => Packed::Gif(gif::Frame {
-            left: piece.left,
-            top: piece.top,
-            width: piece.width,
-            height: piece.height,
-            transparent: Some(sheet.clear),
-            dispose: gif::DisposalMethod::Keep,
-            buffer: lzw::encode(&piece.pixels).into(),
-            ..gif::Frame::default()
-        }),
+        Kind::Gif => {
+            let mut frame = gif::Frame {
+                left: piece.left,
+                top: piece.top,
+                width: piece.width,
+                height: piece.height,
+                transparent: Some(sheet.clear),
+                dispose: gif::DisposalMethod::Keep,
+                buffer: piece.pixels.as_slice().into(),
+                ..gif::Frame::default()
+            };
+            frame.make_lzw_pre_encoded();
+            // the pixels were borrowed, their codes are not
+            let buffer = frame.buffer.into_owned().into();
+            Packed::Gif(gif::Frame { buffer, ..frame })
+        }
         Kind::Apng => {
             let mut zlib = ZlibEncoder::new(Vec::new(), Compression::new(4));
             let rows = piece.pixels.chunks_exact(usize::from(piece.width).max(1));

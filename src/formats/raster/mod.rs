@@ -1,5 +1,4 @@
 //! Pictures of pixels as files. No astronomy, and no drawing, here: that is [`crate::view`]'s.
 
 pub mod film;
-mod lzw;
 pub mod png;
