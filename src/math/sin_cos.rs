@@ -84,12 +84,21 @@ fn small(angle: f64) -> (f64, f64) {
 /// Sines and cosines of `factor` times the angles (radians).
 pub fn sin_cos(angles: &[f64], factor: f64, sin: &mut [f64], cos: &mut [f64]) {
     let limit = MOST / FRAC_2_PI;
-    let all = angles.iter().zip(sin.iter_mut().zip(cos.iter_mut()));
     // also false for NaN
     if angles.iter().all(|a| (a * factor).abs() < limit) {
-        wide(|| all.for_each(|(a, (s, c))| (*s, *c) = small(a * factor)));
+        all_small(angles, factor, sin, cos);
     } else {
+        let all = angles.iter().zip(sin.iter_mut().zip(cos.iter_mut()));
         all.for_each(|(a, (s, c))| (*s, *c) = libm::sincos(a * factor));
+    }
+}
+
+wide! {
+    /// The same of angles that are all [`small`] enough.
+    fn all_small(angles: &[f64], factor: f64, sin: &mut [f64], cos: &mut [f64]) {
+        for (a, (s, c)) in angles.iter().zip(sin.iter_mut().zip(cos.iter_mut())) {
+            (*s, *c) = small(a * factor);
+        }
     }
 }
 

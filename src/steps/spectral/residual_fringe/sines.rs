@@ -155,13 +155,11 @@ impl Sines {
                 sin.resize(n, 0.0);
                 sin_cos(data.angles, f, sin, cos);
             }
-            let values = self.values.iter_mut().zip(cos).zip(sin);
-            wide(|| {
-                for ((value, cos), sin) in values {
-                    let wave = a * *cos + b * *sin;
-                    *value = if i == 0 { wave } else { *value + wave };
-                }
-            });
+            if i == 0 {
+                put_wave(&mut self.values, [a, b], cos, sin);
+            } else {
+                add_wave(&mut self.values, [a, b], cos, sin);
+            }
         }
         self.parameters = parameters;
     }
@@ -328,21 +326,48 @@ fn products(design: &[f64], weights: &[f64], n: usize) -> Vec<f64> {
     out
 }
 
+wide! {
+    /// A wave of amplitudes `a` (of the cosine) and `b`.
+    fn put_wave(values: &mut [f64], of: [f64; 2], cos: &[f64], sin: &[f64]) {
+        let [a, b] = of;
+        for ((value, cos), sin) in values.iter_mut().zip(cos).zip(sin) {
+            *value = a * cos + b * sin;
+        }
+    }
+}
+
+wide! {
+    /// Adds such a wave.
+    fn add_wave(values: &mut [f64], of: [f64; 2], cos: &[f64], sin: &[f64]) {
+        let [a, b] = of;
+        for ((value, cos), sin) in values.iter_mut().zip(cos).zip(sin) {
+            *value += a * cos + b * sin;
+        }
+    }
+}
+
 /// Inner products of each of several columns with another one.
 fn inner_products(columns: &[f64], other: &[f64]) -> Vec<f64> {
-    let n = other.len().max(1);
-    let mut out = Vec::with_capacity(columns.len() / n);
-    wide(|| {
-        // four at a time: their sums do not wait for each other
-        let mut fours = columns.chunks_exact(4 * n);
-        for four in &mut fours {
-            let column = |i: usize| &four[i * n..(i + 1) * n];
-            out.extend(dots([column(0), column(1), column(2), column(3)], other));
-        }
-        let rest = fours.remainder().chunks_exact(n);
-        out.extend(rest.flat_map(|column| dots([column], other)));
-    });
+    let mut out = vec![0.0; columns.len() / other.len().max(1)];
+    all_dots(columns, other, &mut out);
     out
+}
+
+wide! {
+    /// The same into a slice.
+    fn all_dots(columns: &[f64], other: &[f64], out: &mut [f64]) {
+        let n = other.len().max(1);
+        // four at a time: their sums do not wait for each other
+        let (fours, rest) = out.as_chunks_mut::<4>();
+        let (first, last) = columns.split_at(4 * n * fours.len());
+        for (four, out) in first.chunks_exact(4 * n).zip(fours) {
+            let column = |i: usize| &four[i * n..(i + 1) * n];
+            *out = dots([column(0), column(1), column(2), column(3)], other);
+        }
+        for (column, out) in last.chunks_exact(n).zip(rest) {
+            [*out] = dots([column], other);
+        }
+    }
 }
 
 /// Inner products with `b`, each in eight partial sums.
