@@ -35,8 +35,8 @@
 
 use super::{note, voxels};
 use crate::exec::Exec;
-use crate::math::float32::nan_std;
 use crate::math::median_filter::nan_median_rows;
+use crate::math::moments::nan_std;
 use crate::model::Cube;
 use crate::steps::step::{Info, RefPaths, Step, Target};
 use crate::{Error, Result};

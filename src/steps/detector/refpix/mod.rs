@@ -75,7 +75,7 @@ pub mod sirs;
 use serde::{Deserialize, Serialize};
 
 use crate::exec::Exec;
-use crate::math::{float32, float64};
+use crate::math::moments::{mean, sigma_clip};
 use crate::model::irs2::{is_interleaved, is_pattern};
 use crate::model::{Meta, Ramp};
 use crate::steps::step::{Info, RefPaths, Reference, Step, Target};
@@ -258,7 +258,7 @@ impl Mean {
             Some(first) if values.iter().all(|v| v == first) && first.is_finite() => {
                 Self::Double(f64::from(*first))
             }
-            _ => Self::Single(float32::mean(&float32::sigma_clip(values, limit, limit))),
+            _ => Self::Single(mean(&sigma_clip(values, limit, limit))),
         }
     }
 
@@ -268,7 +268,7 @@ impl Mean {
             Some(first) if values.iter().all(|v| v == first) && first.is_finite() => {
                 Self::Double(*first)
             }
-            _ => Self::Double(float64::mean(&float64::sigma_clip(values, limit, limit))),
+            _ => Self::Double(mean(&sigma_clip(values, limit, limit))),
         }
     }
 

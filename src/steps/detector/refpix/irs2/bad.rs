@@ -3,7 +3,7 @@
 //! A reference pixel is bad as a whole row of the frame (a column of the detector): it is flagged, and replaced in all groups.
 
 use crate::math::clipped_stats::{kept_f32, mean_f32};
-use crate::math::float32::mean;
+use crate::math::moments::mean;
 use crate::math::pairwise_sum::pairwise_sum;
 use crate::model::irs2::{FRAME, NORMAL, OUTPUT, REFERENCE, SCIENCE};
 

@@ -1,43 +1,72 @@
-//! Means and deviations of `f32` values in single precision, as numpy 2.4 takes them.
+//! Means and deviations in the values' own precision, as numpy 2.4 takes them.
+
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 use super::pairwise_sum::pairwise_sum;
 
+/// `f32` or `f64`.
+pub trait Float:
+    Copy
+    + Default
+    + PartialOrd
+    + Add<Output = Self>
+    + AddAssign
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+{
+    /// A count.
+    fn of(count: usize) -> Self;
+    /// The square root.
+    fn root(self) -> Self;
+    /// Whether it is no number.
+    fn missing(self) -> bool;
+}
+
+macro_rules! float {
+    ($($t:ty)*) => {
+        $(impl Float for $t {
+            fn of(count: usize) -> Self {
+                count as Self
+            }
+            fn root(self) -> Self {
+                self.sqrt()
+            }
+            fn missing(self) -> bool {
+                self.is_nan()
+            }
+        })*
+    };
+}
+
+float!(f32 f64);
+
 /// Mean; NaN of nothing.
-pub fn mean(values: &[f32]) -> f32 {
-    pairwise_sum(values) / values.len() as f32
+pub fn mean<T: Float>(values: &[T]) -> T {
+    pairwise_sum(values) / T::of(values.len())
 }
 
 /// Standard deviation of the population; NaN of nothing.
-pub fn std(values: &[f32]) -> f32 {
+pub fn std<T: Float>(values: &[T]) -> T {
     let m = mean(values);
-    let squares: Vec<f32> = values.iter().map(|v| (v - m) * (v - m)).collect();
-    (pairwise_sum(&squares) / values.len() as f32).sqrt()
+    let squares: Vec<T> = values.iter().map(|v| (*v - m) * (*v - m)).collect();
+    mean(&squares).root()
 }
 
 /// Standard deviation of the population of what is not NaN, as `numpy.nanstd` takes it; NaN of nothing.
-pub fn nan_std(values: &[f32]) -> f32 {
-    let count = values.iter().filter(|v| !v.is_nan()).count() as f32;
-    let known: Vec<f32> = values
-        .iter()
-        .map(|v| if v.is_nan() { 0.0 } else { *v })
-        .collect();
+pub fn nan_std<T: Float>(values: &[T]) -> T {
+    let count = T::of(values.iter().filter(|v| !v.missing()).count());
+    let zeroed = |v: T, of: T| if v.missing() { T::default() } else { of };
+    let known: Vec<T> = values.iter().map(|v| zeroed(*v, *v)).collect();
     let mean = pairwise_sum(&known) / count;
-    let squares: Vec<f32> = values
-        .iter()
-        .map(|v| {
-            if v.is_nan() {
-                0.0
-            } else {
-                (v - mean) * (v - mean)
-            }
-        })
-        .collect();
-    (pairwise_sum(&squares) / count).sqrt()
+    let square = |v: &T| zeroed(*v, (*v - mean) * (*v - mean));
+    let squares: Vec<T> = values.iter().map(square).collect();
+    (pairwise_sum(&squares) / count).root()
 }
 
 /// What is left after values beyond `low` and `high` standard deviations from the mean have been
 /// taken out again and again until none is (as `scipy.stats.sigmaclip`).
-pub fn sigma_clip(mut values: Vec<f32>, low: f32, high: f32) -> Vec<f32> {
+pub fn sigma_clip<T: Float>(mut values: Vec<T>, low: T, high: T) -> Vec<T> {
     loop {
         let (m, s) = (mean(&values), std(&values));
         let (bottom, top) = (m - s * low, m + s * high);
@@ -65,14 +94,17 @@ mod tests {
             );
         }
         assert_eq!(std(&ramp(1000)).to_bits(), f32::to_bits(STD_1000));
-        assert!(mean(&[]).is_nan() && std(&[]).is_nan());
+        assert!(mean::<f32>(&[]).is_nan() && std::<f64>(&[]).is_nan());
+        // numpy: np.std(np.arange(1000) * 0.1)
+        let ramp: Vec<f64> = (0..1000).map(|i| f64::from(i) * 0.1).collect();
+        assert_eq!(std(&ramp), 28.867499025720953);
     }
 
     #[test]
     fn nan_takes_no_part() {
         let (a, b) = ([1.0, f32::NAN, 4.0, 2.5, f32::NAN], [1.0, 4.0, 2.5]);
         assert_eq!(nan_std(&a), std(&b));
-        assert!(nan_std(&[f32::NAN]).is_nan() && nan_std(&[]).is_nan());
+        assert!(nan_std(&[f32::NAN]).is_nan() && nan_std::<f32>(&[]).is_nan());
         assert!(nan_std(&[1.0, f32::INFINITY]).is_nan());
     }
 
@@ -82,6 +114,8 @@ mod tests {
         values.push(1000.0);
         assert_eq!(sigma_clip(values.clone(), 3.0, 3.0).len(), 50);
         values.push(f32::NAN);
+        let wide: Vec<f64> = values[..51].iter().map(|v| f64::from(*v)).collect();
+        assert_eq!(sigma_clip(wide, 3.0, 3.0).len(), 50);
         assert!(sigma_clip(values, 3.0, 3.0).is_empty());
     }
 
