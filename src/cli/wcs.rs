@@ -9,7 +9,7 @@ use crate::formats::fits::FitsFile;
 use crate::model::Meta;
 use crate::store::cal::wcs_node;
 use crate::store::references::{CrdsReferences, References};
-use crate::wcs::nirspec::{Files, NirspecReferences, SLICES, Setting, SliceMap};
+use crate::wcs::nirspec::{NirspecReferences, SLICES, Setting, SliceMap};
 use crate::wcs::pointing::Pointing;
 use crate::wcs::{Gwcs, Mrs, Nirspec};
 use crate::{Error, Result};
@@ -129,47 +129,9 @@ pub(super) fn from_references(
 
 /// The WCS of an exposure of the NIRSpec IFU, in the form that finds the slice itself.
 fn nirspec(references: &CrdsReferences, meta: &Meta) -> Result<Gwcs> {
-    let [
-        camera,
-        collimator,
-        disperser,
-        fore,
-        fpa,
-        ifufore,
-        ifupost,
-        ifuslicer,
-        ote,
-        wavelengthrange,
-        chromcorr,
-    ] = &open_all(
-        references,
-        meta,
-        [
-            "camera",
-            "collimator",
-            "disperser",
-            "fore",
-            "fpa",
-            "ifufore",
-            "ifupost",
-            "ifuslicer",
-            "ote",
-            "wavelengthrange",
-            "chromcorr",
-        ],
-    )?;
-    let refs = NirspecReferences::read(&Files {
-        camera,
-        collimator,
-        disperser,
-        fore,
-        fpa,
-        ifufore,
-        ifupost,
-        ifuslicer,
-        ote,
-        wavelengthrange,
-        chromcorr: Some(chromcorr),
+    let refs = NirspecReferences::open(|kind| {
+        let [file] = open_all(references, meta, [kind])?;
+        Ok(file)
     })?;
     let setting = Setting::from_meta(meta)?;
     let optics = Nirspec::new(&refs, &setting, &Pointing::from_meta(meta)?, [-0.55, 0.55])?;

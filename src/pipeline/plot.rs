@@ -240,7 +240,7 @@ const FACTS: [(&str, &str); 8] = [
     ("NGROUPS", "groups"),
     ("NINTS", "integrations"),
     ("EFFEXPTM", "exposure time (s)"),
-    ("CAL_VER", "jwst"),
+    ("CAL_VER", "as jwst"),
     ("CRDS_CTX", "CRDS context"),
 ];
 

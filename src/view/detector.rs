@@ -418,7 +418,7 @@ fn legend(subject: &Subject, stretch: Option<&Stretch>) -> Item {
     if let Some(s) = stretch {
         let [median, deviation, low, high] =
             [s.median, s.deviation, s.ends[0], s.ends[1]].map(number);
-        lines.push(format!("median {median}, deviation {deviation}"));
+        lines.push(format!("median {median}, 1.4826 MAD {deviation}"));
         lines.push(format!("colours from {low} to {high}, asinh"));
     }
     lines.extend(subject.facts.iter().cloned());

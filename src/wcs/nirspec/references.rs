@@ -83,6 +83,26 @@ pub(super) fn transform(
 }
 
 impl NirspecReferences {
+    /// Reads the files that CRDS has for an exposure; `file` opens that of a type.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and those of `file`.
+    pub fn open(file: impl Fn(&str) -> Result<AsdfFile>) -> Result<Self> {
+        Self::read(&Files {
+            camera: &file("camera")?,
+            collimator: &file("collimator")?,
+            disperser: &file("disperser")?,
+            fore: &file("fore")?,
+            fpa: &file("fpa")?,
+            ifufore: &file("ifufore")?,
+            ifupost: &file("ifupost")?,
+            ifuslicer: &file("ifuslicer")?,
+            ote: &file("ote")?,
+            wavelengthrange: &file("wavelengthrange")?,
+            chromcorr: Some(&file("chromcorr")?),
+        })
+    }
+
     /// Reads the files.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::steps::step::{RefPaths, Target};
 use crate::wcs::Nirspec;
 use crate::wcs::footprint::Footprint;
 use crate::wcs::nirspec::{
-    Files, Located as Points, NirspecReferences, SLICES, Setting, SliceMap, SliceTrace,
+    Located as Points, NirspecReferences, SLICES, Setting, SliceMap, SliceTrace,
 };
 use crate::wcs::pointing::Pointing;
 use crate::{Error, Result};
@@ -71,20 +71,8 @@ impl Refs {
             check_file(&file, kind, &of)?;
             Ok(file)
         };
-        let references = NirspecReferences::read(&Files {
-            camera: &file("camera")?,
-            collimator: &file("collimator")?,
-            disperser: &file("disperser")?,
-            fore: &file("fore")?,
-            fpa: &file("fpa")?,
-            ifufore: &file("ifufore")?,
-            ifupost: &file("ifupost")?,
-            ifuslicer: &file("ifuslicer")?,
-            ote: &file("ote")?,
-            wavelengthrange: &file("wavelengthrange")?,
-            chromcorr: Some(&file("chromcorr")?),
-        })
-        .map_err(|e| e.with_path(&target.meta.source))?;
+        let references =
+            NirspecReferences::open(file).map_err(|e| e.with_path(&target.meta.source))?;
         Ok(Self {
             references,
             filter,
