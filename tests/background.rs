@@ -55,6 +55,7 @@ fn check(name: &str, folder: &Path, threads: usize) {
         science: read(&folder.join("in.fits.gz")),
         background: members("bg"),
         selfcal: members("self"),
+        imprint: Vec::new(),
     };
     let text = fs::read_to_string(folder.join("params.toml")).unwrap();
     let mut params: toml::Table = text.parse().unwrap();

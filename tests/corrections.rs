@@ -243,7 +243,8 @@ fn what_cannot_be_done_is_said() {
     let mut flat = cases("flat_field").remove(0);
     let mut nirspec = flat.input.clone();
     nirspec.meta.primary.set("INSTRUME", "NIRSPEC", "");
-    assert!(said(&flat, nirspec).contains("MIRI"));
+    nirspec.meta.primary.set("EXP_TYPE", "NRS_MSASPEC", "");
+    assert!(said(&flat, nirspec).contains("NRS_MSASPEC"));
     flat.params
         .insert("user_supplied_flat".into(), "no_such_flat.fits".into());
     assert!(said(&flat, flat.input.clone()).contains("no_such_flat.fits"));

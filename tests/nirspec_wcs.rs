@@ -10,7 +10,7 @@ use sifu::wcs::footprint::Footprint;
 use sifu::wcs::gwcs::Step;
 use sifu::wcs::moving_target::with_target_frame;
 use sifu::wcs::nirspec::{
-    Files, Located, NirspecReferences, SLICES, Setting, SliceMap, SliceTrace,
+    Files, Located, NirspecReferences, SLICES, Setting, Shutter, ShutterArray, SliceMap, SliceTrace,
 };
 use sifu::wcs::pointing::Pointing;
 use sifu::wcs::{Gwcs, Nirspec, map_of};
@@ -251,6 +251,40 @@ fn an_invented_spectrograph_agrees_with_pythons_evaluation() {
         let (low, high) = footprint.lambda;
         assert!(worst(&[low, high], &floats(case, "spectral_region")) < 1e-9);
         check_points(case, &optics, &map, &what);
+    }
+}
+
+#[test]
+fn light_of_shutters_falls_where_python_has_it() {
+    let golden = AsdfFile::open("tests/golden/wcs/nirspec_model.asdf").expect("golden");
+    let shutters = AsdfFile::open("tests/golden/wcs/nirspec_shutters.asdf").expect("golden");
+    let msa = to_bytes(shutters.require("msa").unwrap()).unwrap();
+    let array = ShutterArray::read(&AsdfFile::from_bytes(msa, "msa.asdf").unwrap()).unwrap();
+    let cases = shutters.require("cases").unwrap().as_sequence().unwrap();
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let model = Model::of(&golden, case);
+        let setting = Setting::from_meta(&model.meta).unwrap();
+        let pointing = Pointing::from_meta(&model.meta).unwrap();
+        let pixels = |quadrant, column, row| {
+            let shutter = Shutter {
+                quadrant,
+                column,
+                row,
+            };
+            array.pixels(&model.references(), &setting, &pointing, shutter)
+        };
+        let expected = floats(case, "pixels").into_iter();
+        let expected = expected.zip(floats(case, "places"));
+        for (at, expected) in table(case, "shutters").iter().zip(expected) {
+            let lit = pixels(at[0] as usize, at[1] as usize, at[2] as usize).unwrap();
+            let sum: f64 = lit.iter().map(|p| f64::from(*p)).sum();
+            assert_eq!((lit.len() as f64, sum), expected, "{setting:?} {at:?}");
+        }
+        for (q, x, y) in [(5, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 3)] {
+            let said = pixels(q, x, y).unwrap_err().to_string();
+            assert!(said.contains("no shutter"), "{said}");
+        }
     }
 }
 

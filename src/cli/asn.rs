@@ -26,6 +26,9 @@ pub struct Args {
     /// Exposures to find bad pixels with (level 2), members of every product.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     selfcal: Vec<String>,
+    /// Exposures of NIRSpec with its shutters closed (level 2), members of every product.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    imprint: Vec<String>,
 }
 
 /// Runs the command.
@@ -37,15 +40,16 @@ pub fn run(args: &Args) -> Result<u8> {
         "2" => Level::Two,
         _ => Level::Three,
     };
-    if level == Level::Three && !args.selfcal.is_empty() {
+    if level == Level::Three && !(args.selfcal.is_empty() && args.imprint.is_empty()) {
         return Err(Error::parameter(
-            "--selfcal: only level-2 associations have selfcal members",
+            "--selfcal, --imprint: only level-2 associations have such members",
         ));
     }
     let mut association = Association::from_list(level, &args.files, &args.product);
     for product in 0..association.products.len() {
         association.add(product, &args.background, "background");
         association.add(product, &args.selfcal, "selfcal");
+        association.add(product, &args.imprint, "imprint");
     }
     association.write(&args.output)?;
     Ok(0)

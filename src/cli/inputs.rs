@@ -93,8 +93,12 @@ pub fn by_band(files: Vec<PathBuf>) -> Result<Vec<(String, PathBuf)>> {
         let file = FitsFile::open(&path)?;
         let header = &file.hdus()[0].header;
         let text = |keyword| header.str(keyword).unwrap_or("?").trim().to_owned();
-        let band = format!("{} {}", text("DETECTOR"), text("BAND"));
-        Ok((band, path))
+        let setting: &[&str] = match header.str("INSTRUME") {
+            Some("NIRSPEC") => &["DETECTOR", "FILTER", "GRATING"],
+            _ => &["DETECTOR", "BAND"],
+        };
+        let band: Vec<String> = setting.iter().map(|k| text(k)).collect();
+        Ok((band.join(" "), path))
     };
     files.into_iter().map(band).collect()
 }

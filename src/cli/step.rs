@@ -22,6 +22,9 @@ pub struct Args {
     /// Exposures to find bad pixels with, for badpix_selfcal.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     selfcal: Vec<PathBuf>,
+    /// Exposures of NIRSpec with its shutters closed, for imprint_subtract.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    imprint: Vec<PathBuf>,
     /// Folder for the product (made if needed).
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
@@ -52,6 +55,7 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         out: args.out.clone(),
         background: args.background.clone(),
         selfcal: args.selfcal.clone(),
+        imprint: args.imprint.clone(),
     };
     let products = single::run(step, &args.files, &settings, &references, &exec, &options)?;
     for product in products {

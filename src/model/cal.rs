@@ -151,6 +151,20 @@ pub struct Observation {
     pub background: Vec<Cal>,
     /// Exposures to find bad pixels with.
     pub selfcal: Vec<Cal>,
+    /// Exposures of the light that leaks through NIRSpec's closed shutters.
+    pub imprint: Vec<Cal>,
+}
+
+impl Observation {
+    /// An exposure alone.
+    pub fn alone(science: Cal) -> Self {
+        Self {
+            science,
+            background: Vec::new(),
+            selfcal: Vec::new(),
+            imprint: Vec::new(),
+        }
+    }
 }
 
 /// Exposures that are combined: the members of a level-3 association.

@@ -203,7 +203,7 @@ impl<'a> Runner<'a> {
             match model {
                 Model::Observation(o) if prepared.step.takes_one() => {
                     inputs.push(o.science.into());
-                    rests.push(Some((o.background, o.selfcal)));
+                    rests.push(Some((o.background, o.selfcal, o.imprint)));
                 }
                 other => {
                     inputs.push(other);
@@ -219,10 +219,11 @@ impl<'a> Runner<'a> {
             let whole = |model: Model| -> Result<Model> {
                 match rest {
                     None => Ok(model),
-                    Some((background, selfcal)) => Ok(Observation {
+                    Some((background, selfcal, imprint)) => Ok(Observation {
                         science: model.try_into()?,
                         background,
                         selfcal,
+                        imprint,
                     }
                     .into()),
                 }

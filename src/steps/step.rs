@@ -382,8 +382,8 @@ model!(Cal, "an exposure's image (_rate, _cal or a spectral step's product)", |m
 });
 model!(Observation, "an exposure's image (_rate, _cal or a spectral step's product)", |m| Model::Observation(Box::new(m)), {
     Model::Observation(o) => Ok(*o),
-    Model::Cal(c) => Ok(Observation { science: *c, background: Vec::new(), selfcal: Vec::new() }),
-    Model::Rate(r) => Ok(Observation { science: Cal::from_rate(*r)?, background: Vec::new(), selfcal: Vec::new() }),
+    Model::Cal(c) => Ok(Observation::alone(*c)),
+    Model::Rate(r) => Ok(Observation::alone(Cal::from_rate(*r)?)),
 });
 model!(Exposures, "calibrated exposures (_cal)", Model::Exposures, {
     Model::Exposures(e) => Ok(e),

@@ -21,6 +21,9 @@ const OWN: &[&str] = &[
     "ASDF",
 ];
 
+/// HDUs that stand behind the variances; all others that a product has stand before them.
+const BEHIND: &[&str] = &["WAVELENGTH", "PATHLOSS_PS", "PATHLOSS_UN"];
+
 /// Reads an IFU image, with its WCS where it has one.
 ///
 /// # Errors
@@ -157,8 +160,13 @@ pub fn write_cal(path: &Path, cal: &Cal, meta: &Meta, asdf: &[u8]) -> Result<()>
     w.put(0, &cal.err)?;
     w.image::<u32>(&extension("DQ"), &axes)?;
     w.put(0, &cal.dq)?;
-    let passed = |hdu: &&Hdu| hdu.header.str("EXTNAME").is_some_and(|n| n != "INT_TIMES");
-    for hdu in cal.extra.iter().filter(passed) {
+    let name = |hdu: &Hdu| hdu.header.str("EXTNAME").unwrap_or_default().to_owned();
+    let (behind, before): (Vec<&Hdu>, Vec<&Hdu>) = cal
+        .extra
+        .iter()
+        .filter(|hdu| !["", "INT_TIMES"].contains(&name(hdu).as_str()))
+        .partition(|hdu| BEHIND.contains(&name(hdu).as_str()));
+    for hdu in before {
         w.hdu(hdu)?;
     }
     for (name, values) in [
@@ -170,6 +178,9 @@ pub fn write_cal(path: &Path, cal: &Cal, meta: &Meta, asdf: &[u8]) -> Result<()>
             w.image::<f32>(&extension(name), &axes)?;
             w.put(0, values)?;
         }
+    }
+    for hdu in behind {
+        w.hdu(hdu)?;
     }
     write_asdf(&mut w, asdf)?;
     w.finish()

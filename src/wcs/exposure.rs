@@ -48,6 +48,17 @@ pub struct ExposureWcs {
     slicer: usize,
 }
 
+/// The pixels that the transform of a slice is bound to: columns and rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SliceBox {
+    /// Label of the slice.
+    pub label: i64,
+    /// Columns.
+    pub x: Range<usize>,
+    /// Rows.
+    pub y: Range<usize>,
+}
+
 /// Frame of slice coordinates of the MIRI MRS.
 const ALPHA_BETA: &str = "alpha_beta";
 /// Frame of slice coordinates of the NIRSpec IFU.
@@ -146,6 +157,32 @@ impl ExposureWcs {
         in_chunks(&[alpha, beta, lambda], |c| {
             self.gwcs.between(self.local, self.gwcs.last(), c)
         })
+    }
+
+    /// The pixels of a detector of `ny` rows of `nx` pixels that each slice's transform is bound to, in the order of labels; only
+    /// slices whose transforms have bounds, as those of the NIRSpec IFU.
+    pub fn boxes(&self, ny: usize, nx: usize) -> Vec<SliceBox> {
+        let steps = self.gwcs.steps();
+        let Some(Kind::RegionsSelector(s)) = steps[self.slicer].transform.as_ref().map(|t| &t.kind)
+        else {
+            return Vec::new();
+        };
+        // the first pixel whose centre is not below, and the last whose is not above
+        let pixels = |(low, high): (f64, f64), size: usize| {
+            let first = low.ceil().max(0.0) as usize;
+            first..(high.floor() + 1.0).clamp(0.0, size as f64) as usize
+        };
+        let of = |(label, t): &(i64, Transform)| match t.bounding_box.as_deref()? {
+            [Some(x), Some(y)] => Some(SliceBox {
+                label: *label,
+                x: pixels(*x, nx),
+                y: pixels(*y, ny),
+            }),
+            _ => None,
+        };
+        let mut boxes: Vec<SliceBox> = s.selector.iter().filter_map(of).collect();
+        boxes.sort_by_key(|b| b.label);
+        boxes
     }
 
     /// The coordinates of the centres of `ny` rows of `nx` pixels.

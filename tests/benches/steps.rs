@@ -70,11 +70,7 @@ fn bench() -> &'static Bench {
         let Model::Fit(fit) = model else {
             panic!("no rates")
         };
-        let observation = Observation {
-            science: Cal::from_rate(fit.rate.clone()).expect("rates"),
-            background: Vec::new(),
-            selfcal: Vec::new(),
-        };
+        let observation = Observation::alone(Cal::from_rate(fit.rate.clone()).expect("rates"));
         let settings = Settings::default();
         let prepared = spec2::prepared(&target.meta, &settings, &references).expect("references");
         go(observation.into(), &prepared, &target, &mut inputs, &exec);

@@ -38,8 +38,8 @@ macro_rules! check_step {
 
 check_step! {
     group_scale dq_init emicorr saturation ipc superbias firstframe lastframe reset linearity rscd dark_current refpix
-    charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale assign_wcs badpix_selfcal bkg_subtract
-    srctype straylight flat_field fringe photom residual_fringe
+    charge_migration jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale assign_wcs badpix_selfcal msa_flagging imprint_subtract bkg_subtract
+    srctype straylight flat_field fringe pathloss photom residual_fringe
     assign_mtwcs master_background outlier_detection adaptive_trace_model pixel_replace
     cube_build extract_1d spectral_leak
     trim_groups defringe_1d psf desaturate flat despike background
@@ -154,6 +154,7 @@ fn observation(shape: Shape, seed: u64) -> Observation {
         science: cal(seed),
         background: vec![cal(seed + 100), cal(seed + 200), cal(seed + 300)],
         selfcal: vec![cal(seed + 400)],
+        imprint: vec![cal(seed + 500)],
     }
 }
 
@@ -593,7 +594,9 @@ fn check(name: &str) {
     };
     let make = |seed| match name {
         "gain_scale" => Model::from(rate(shape, seed)),
-        "badpix_selfcal" | "bkg_subtract" => Model::from(observation(shape, seed)),
+        "badpix_selfcal" | "imprint_subtract" | "bkg_subtract" => {
+            Model::from(observation(shape, seed))
+        }
         "master_background" | "outlier_detection" => Model::from(exposures(shape, seed)),
         "adaptive_trace_model" | "pixel_replace" => Model::from(sliced()),
         _ => Model::from(ramp(shape, seed)),

@@ -86,6 +86,14 @@ impl RefFits {
             .ok_or_else(|| self.error(format!("has no {extname} extension")))
     }
 
+    /// Header of an extension.
+    ///
+    /// # Errors
+    /// [`Error::Reference`] where it is missing.
+    pub fn extension(&self, extname: &str) -> Result<&Header> {
+        Ok(&self.file.hdus()[self.index(extname)?].header)
+    }
+
     /// Axis lengths of an image extension, slowest first.
     ///
     /// # Errors

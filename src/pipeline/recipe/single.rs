@@ -29,6 +29,8 @@ pub struct Options {
     pub background: Vec<PathBuf>,
     /// Exposures to find bad pixels with.
     pub selfcal: Vec<PathBuf>,
+    /// Exposures of the light that leaks through closed shutters.
+    pub imprint: Vec<PathBuf>,
 }
 
 /// Reads a file as what it holds.
@@ -91,14 +93,21 @@ fn read_set(paths: &[PathBuf], options: &Options) -> Result<Model> {
 /// Reads one file, with the other members of its association where there are any.
 fn read_one(path: &Path, options: &Options) -> Result<Model> {
     let model = read(path)?;
-    if options.background.is_empty() && options.selfcal.is_empty() {
+    let Options {
+        background,
+        selfcal,
+        imprint,
+        ..
+    } = options;
+    if background.is_empty() && selfcal.is_empty() && imprint.is_empty() {
         return Ok(model);
     }
     let members = |paths: &[PathBuf]| paths.iter().map(|p| read_cal(p)).collect::<Result<_>>();
     Ok(Observation {
         science: model.try_into()?,
-        background: members(&options.background)?,
-        selfcal: members(&options.selfcal)?,
+        background: members(background)?,
+        selfcal: members(selfcal)?,
+        imprint: members(imprint)?,
     }
     .into())
 }

@@ -1,4 +1,4 @@
-//! calwebb_spec2 for MIRI MRS: `_rate` to `_cal`, `_s3d` and `_x1d`.
+//! calwebb_spec2 for the MIRI MRS and the NIRSpec IFU: `_rate` to `_cal`, `_s3d` and `_x1d`.
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,19 @@ pub const MRS: &[&str] = &[
     "residual_fringe",
 ];
 
+/// Steps for the NIRSpec IFU up to the calibrated image, in order.
+pub const IFU: &[&str] = &[
+    "assign_wcs",
+    "badpix_selfcal",
+    "msa_flagging",
+    "imprint_subtract",
+    "bkg_subtract",
+    "srctype",
+    "flat_field",
+    "pathloss",
+    "photom",
+];
+
 /// Steps from the calibrated image to cube and spectrum, in order.
 pub const CUBES: &[&str] = &[
     "adaptive_trace_model",
@@ -39,8 +52,18 @@ pub const CUBES: &[&str] = &[
     "extract_1d",
 ];
 
-/// Steps of calwebb_spec2 that are for other modes: status keyword and title.
-const ABSENT: &[(&str, &str)] = &[
+/// Steps of calwebb_spec2 that are not done to the NIRSpec IFU: status keyword and title.
+const ABSENT_FROM_IFU: &[(&str, &str)] = &[
+    ("S_CLNFNS", "Clean Flicker Noise"),
+    ("S_TACNTR", "Target Acquisition Centering"),
+    ("S_STRAY", "Straylight Correction"),
+    ("S_FRINGE", "Fringe Correction"),
+    ("S_BARSHA", "NIRSpec bar shadow correction"),
+    ("S_RESFRI", "Residual Fringe Correction"),
+];
+
+/// Steps of calwebb_spec2 that are not done to the MIRI MRS, likewise.
+const ABSENT_FROM_MRS: &[(&str, &str)] = &[
     ("S_MSAFLG", "NIRSpec MSA Stuck Shutter Flagging"),
     ("S_CLNFNS", "Clean Flicker Noise"),
     ("S_IMPRNT", "NIRSpec MSA Imprint Subtraction"),
@@ -69,6 +92,8 @@ pub struct Job {
     pub background: Vec<PathBuf>,
     /// Exposures to find bad pixels with.
     pub selfcal: Vec<PathBuf>,
+    /// Exposures of the light that leaks through closed shutters.
+    pub imprint: Vec<PathBuf>,
     /// `ASNPOOL`.
     pub pool: String,
     /// `ASNTABLE`.
@@ -87,6 +112,7 @@ impl Job {
             science: science.into(),
             background: background.to_vec(),
             selfcal: Vec::new(),
+            imprint: Vec::new(),
             pool: "singleton".into(),
             table: "singleton".into(),
         }
@@ -109,17 +135,12 @@ impl Job {
                 science.len()
             )));
         };
-        if product.members.iter().any(|m| m.exptype == "imprint") {
-            return Err(fault(format!(
-                "product {} has imprint members, which belong to NIRSpec and are not supported yet",
-                product.name
-            )));
-        }
         Ok(Self {
             stem: product.stem().to_owned(),
             science: science.clone(),
             background: association.files(product, "background")?,
             selfcal: association.files(product, "selfcal")?,
+            imprint: association.files(product, "imprint")?,
             pool: association.pool.clone(),
             table: association.table_name(),
         })
@@ -139,15 +160,11 @@ fn own_settings() -> Table {
 pub fn recipe(meta: &Meta) -> Result<Vec<&'static dyn AnyStep>> {
     match meta.need_str("EXP_TYPE")? {
         "MIR_MRS" => find(&[MRS, CUBES].concat()),
+        "NRS_IFU" => find(&[IFU, CUBES].concat()),
         other => Err(Error::input_file(
             &meta.source,
             format!(
-                "EXP_TYPE = {other} is not supported yet; spec2 takes MIRI MRS exposures (MIR_MRS){}",
-                match other {
-                    "NRS_IFU" =>
-                        ". Of the NIRSpec IFU there is the WCS so far: sifu step assign_wcs",
-                    _ => "",
-                }
+                "EXP_TYPE = {other} is not supported; spec2 takes exposures of the MIRI MRS (MIR_MRS) and the NIRSpec IFU (NRS_IFU)"
             ),
         )),
     }
@@ -193,6 +210,7 @@ fn read(job: &Job) -> Result<Observation> {
     Ok(Observation {
         background: members(&job.background)?,
         selfcal: members(&job.selfcal)?,
+        imprint: members(&job.imprint)?,
         science: Cal::from_rate(rate)?,
     })
 }
@@ -323,13 +341,15 @@ const NOTHING: Model = Model::Spectra(Spectra(Vec::new()));
 /// Reads another member, which must be of the same detector and band.
 fn member(path: &Path, science: &Meta) -> Result<Cal> {
     let cal = read_cal(path)?;
-    for keyword in ["INSTRUME", "DETECTOR", "CHANNEL", "BAND"] {
+    for keyword in [
+        "INSTRUME", "DETECTOR", "CHANNEL", "BAND", "FILTER", "GRATING",
+    ] {
         let (a, b) = (science.str(keyword), cal.meta.str(keyword));
         if a != b {
             return Err(Error::input_file(
                 path,
                 format!(
-                    "{keyword} = {} where {} has {}; background and selfcal members must be of the exposure's own detector and band",
+                    "{keyword} = {} where {} has {}; the other members must be of the exposure's own detector and band (filter, grating)",
                     b.unwrap_or("(none)"),
                     science.source.display(),
                     a.unwrap_or("(none)")
@@ -366,7 +386,11 @@ impl Run<'_> {
             )
             .with_path(&self.job.science));
         }
-        record_absent(&mut cal.meta, ABSENT);
+        let absent = match cal.meta.is_miri() {
+            true => ABSENT_FROM_MRS,
+            false => ABSENT_FROM_IFU,
+        };
+        record_absent(&mut cal.meta, absent);
         record_association(&mut cal.meta, &self.job.pool, &self.job.table);
         let path = product_path(&self.options.out, &self.job.stem, "cal");
         let stamper = self.stamper(upto);

@@ -266,6 +266,7 @@ mod tests {
             science,
             background,
             selfcal,
+            imprint: Vec::new(),
         };
         BadpixSelfcal::run(input, &Save(None), &params, &Exec::new(Some(1)).unwrap()).unwrap()
     }
@@ -311,6 +312,7 @@ mod tests {
             science: row(&[1.0]),
             background: Vec::new(),
             selfcal: Vec::new(),
+            imprint: Vec::new(),
         };
         let mut params = BadpixSelfcalParams::default();
         let skipped = |i: &Observation, p: &BadpixSelfcalParams| {

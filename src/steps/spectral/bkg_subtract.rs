@@ -333,6 +333,7 @@ mod tests {
             science: row(sci),
             background: backgrounds.iter().map(|b| row(b)).collect(),
             selfcal: Vec::new(),
+            imprint: Vec::new(),
         };
         let exec = Exec::new(Some(1)).unwrap();
         BkgSubtract::run(input, &Listed::default(), params, &exec)
@@ -374,6 +375,7 @@ mod tests {
             science: row(&[1.0]),
             background: vec![row(&[1.0])],
             selfcal: Vec::new(),
+            imprint: Vec::new(),
         };
         let exec = Exec::new(Some(1)).unwrap();
         let said = BkgSubtract::run(input, &Listed::default(), &params, &exec);
@@ -395,6 +397,7 @@ mod tests {
             science: row(&[1.0]),
             background: Vec::new(),
             selfcal: Vec::new(),
+            imprint: Vec::new(),
         };
         assert!(
             BkgSubtract::not_applicable(&input, &params)
@@ -430,6 +433,7 @@ mod tests {
                 science: with(0.35),
                 background: vec![with(tilt)],
                 selfcal: Vec::new(),
+                imprint: Vec::new(),
             };
             BkgSubtract::not_usable(&input, &Listed::default(), &BkgSubtractParams::default())
                 .unwrap()

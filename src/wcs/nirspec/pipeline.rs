@@ -1,19 +1,16 @@
 //! The optics of one exposure, and the trees of transforms made of them.
 
-use super::dispersion::{Dispersion, Setting};
+use super::dispersion::Setting;
 use super::references::{NirspecReferences, Slice};
 use super::slices::SliceMap;
+use super::wheel::{Wheel, position_table, to_gwa, to_sca};
 use crate::wcs::frames::Frame;
 use crate::wcs::gwcs::{Gwcs, Step};
 use crate::wcs::pointing::Pointing;
 use crate::wcs::transform::{
-    BoxesByName, Condition, Kind, LabelMapper, Labels, Method, Operation, RegionsSelector,
-    SlitStage, Slits, Tabular, Transform,
+    BoxesByName, Kind, LabelMapper, Labels, Operation, RegionsSelector, SlitStage, Slits, Transform,
 };
 use crate::{Error, Result};
-
-/// Points of the table from the direction at the wheel to the position along a slice.
-const TABLE: usize = 1000;
 
 /// The optics of one exposure, part by part. Nothing in them carries the number of a slice.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,13 +48,6 @@ fn xy(names: [&str; 2], rest: &[&str]) -> Option<Vec<String>> {
     Some(all.map(|n| String::from(*n)).collect())
 }
 
-/// A constant times the input.
-fn times(factor: f64) -> Transform {
-    let constant = Box::new(Transform::constant(factor));
-    let identity = Box::new(Transform::identity(1));
-    Kind::Arithmetic(Operation::Multiply, constant, identity).into()
-}
-
 impl Slice {
     /// Position in the slice to the slicer.
     fn to_slicer(&self, slicer: &Transform) -> Transform {
@@ -90,51 +80,6 @@ impl Slice {
     }
 }
 
-/// The table of positions along a slice by the second direction cosine at the wheel.
-fn position_table(
-    slicer_to_gwa: &Transform,
-    lambda: f64,
-    [low, high]: [f64; 2],
-) -> Result<Tabular> {
-    let step = (high - low) / (TABLE - 1) as f64;
-    let mut y: Vec<f64> = (0..TABLE).map(|i| i as f64 * step + low).collect();
-    if let Some(last) = y.last_mut() {
-        *last = high;
-    }
-    let at = slicer_to_gwa.evaluate(&[&vec![0.0; TABLE], &y, &vec![lambda; TABLE]])?;
-    let beta = at.into_iter().nth(1).unwrap_or_default();
-    Tabular::new(vec![beta], y, Method::Linear, Some(f64::NAN)).ok_or_else(|| {
-        Error::reference(
-            "the direction at the grating wheel does not change steadily along a slice of the IFU; check the ifuslicer, \
-             ifupost and collimator reference files",
-        )
-    })
-}
-
-/// Position in the slice and wavelength, NaN where the position is out of the slice.
-fn mask([low, high]: [f64; 2]) -> Transform {
-    let nan = |condition, compareto| -> Transform {
-        Kind::Logical {
-            condition,
-            compareto,
-            value: f64::NAN,
-        }
-        .into()
-    };
-    let inside = nan(Condition::Greater, high)
-        .then(nan(Condition::Less, low))
-        .then(Transform::scale(0.0));
-    let sum = || -> Transform {
-        let one = |k: usize| Box::new(Transform::mapping(&[k], 2));
-        Kind::Arithmetic(Operation::Add, one(0), one(1)).into()
-    };
-    Transform::mapping(&[0, 1, 2, 1], 3)
-        .then(Transform::identity(3).beside(inside))
-        .then(Transform::mapping(&[0, 1, 3, 2, 3], 4))
-        .then(Transform::identity(1).beside(sum()).beside(sum()))
-        .with_inverse(Transform::identity(3))
-}
-
 impl Nirspec {
     /// The optics of an exposure; `slit_y` are the edges of the slices (calwebb: -0.55, 0.55).
     ///
@@ -153,23 +98,13 @@ impl Nirspec {
                 slit_y[0], slit_y[1]
             )));
         }
-        let (order, range) = refs.order_and_range(&setting.filter, &setting.grating);
-        let rotation = refs.disperser.rotation(setting.tilt)?;
-        let Dispersion {
-            mut wavelength,
-            mut angles,
-        } = refs.dispersion(setting, order)?;
-        if let Some(correction) = pointing.velocity_correction() {
-            let back = correction.inverted()?;
-            wavelength = wavelength.then(correction);
-            angles = back.beside(Transform::identity(3)).then(angles);
-        }
-        let dircos = Transform::from(Kind::UnitlessToDirCos).named("unitless2directional_cosines");
-        let from_msa = refs
-            .collimator
-            .inverted()?
-            .then(dircos.clone())
-            .then(rotation.clone());
+        let wheel = Wheel::new(refs, setting, pointing)?;
+        let Wheel {
+            from_msa,
+            order,
+            range,
+            ..
+        } = &wheel;
         let lambda = 0.5 * (range[1] - range[0]) + range[0];
         let slit = |slice: &Slice| -> Result<(Transform, Transform)> {
             let to_slicer = slice.to_slicer(&refs.slicer);
@@ -181,48 +116,19 @@ impl Nirspec {
                 .then(from_msa.clone());
             let table = position_table(&central, lambda, slit_y)?;
             let table = Transform::from(Kind::Tabular(table)).named("tabular");
-            let one = || Transform::identity(1);
-            let two = || Transform::identity(2);
             let back = to_slicer
-                .beside(one())
+                .beside(Transform::identity(1))
                 .then(post)
-                .then(from_msa.clone())
-                .beside(one());
-            let back = Transform::mapping(&[0, 1, 2, 2], 3)
-                .then(back)
-                .then(Transform::mapping(&[3, 0, 1, 2], 4))
-                .then(angles.clone());
-            let forward = Transform::mapping(&[0, 1, 0, 1], 3)
-                .then(times(0.0).beside(times(-1.0)).beside(two()))
-                .then(one().beside(table.clone()).beside(two()))
-                .then(Transform::mapping(&[0, 1, 0, 1, 1, 2, 3], 4))
-                .then(two().beside(central).beside(two()))
-                .then(Transform::mapping(&[0, 1, 2, 3, 5], 7))
-                .then(two().beside(wavelength.clone()))
-                .then(mask(slit_y))
-                .with_inverse(back);
+                .then(from_msa.clone());
+            let forward = wheel.to_slit(&table, central, back, slit_y);
             Ok((table, forward))
         };
         let slits: Vec<(Transform, Transform)> =
             refs.slices.iter().map(slit).collect::<Result<_>>()?;
         let (tables, to_slit) = slits.into_iter().unzip();
-        let [x, y] = setting.start.map(|s| Transform::shift((s - 1) as f64));
-        let turn = match setting.detector {
-            0 => Transform::identity(2),
-            _ => {
-                let shift = || Transform::shift(-2047.0);
-                let flip = || Transform::scale(-1.0);
-                shift().beside(shift()).then(flip().beside(flip()))
-            }
-        };
-        let fpa = &refs.fpa[setting.detector.min(1)];
         Ok(Self {
-            to_sca: x.beside(y).then(turn),
-            to_gwa: fpa
-                .clone()
-                .then(refs.camera.clone())
-                .then(dircos)
-                .then(rotation),
+            to_sca: to_sca(setting),
+            to_gwa: to_gwa(refs, setting, &wheel.rotation),
             tables,
             to_slit,
             to_slicer: refs
@@ -231,8 +137,8 @@ impl Nirspec {
                 .map(|s| s.to_slicer(&refs.slicer))
                 .collect(),
             onward: onward(refs, pointing)?,
-            order,
-            range,
+            order: *order,
+            range: *range,
         })
     }
 

@@ -8,6 +8,8 @@ use crate::wcs::transform::Transform;
 const SIZE: usize = 2048;
 /// Edges of a slice for which bounds are made, whatever edges the slices themselves have (as calwebb does).
 const EDGES: [f64; 2] = [-0.55, 0.55];
+/// Margins of bounds in columns and rows.
+const MARGINS: [f64; 2] = [10.0, 2.0];
 /// Step in metre of the wavelengths whose place on the detector makes the bounds.
 const STEP: f64 = 1e-10;
 /// Only every so many of these wavelengths is looked at first; the extremes' neighbours follow.
@@ -173,11 +175,8 @@ impl Nirspec {
     /// [`crate::Error::Parameter`] for a slice that there is not; [`crate::Error::Input`] where reference files lack backward transforms.
     pub fn trace(&self, slice: usize) -> Result<(SliceTrace, Located)> {
         let to_pixels = self.to_slit(slice)?.inverted()?;
-        let [low, high] = EDGES.map(|edge| extent(&to_pixels, edge, self.range));
-        let (low, high) = (low?, high?);
-        let [x, y]: [Range; 2] = std::array::from_fn(|k| low[k].with(high[k].0).with(high[k].1));
-        let x = x.padded(10.0);
-        let mut bounds = [x, y.padded(2.0)];
+        let mut bounds = bounds_of(&to_pixels, EDGES, self.range)?;
+        let x = bounds[0];
         let on = bounds.iter().all(|(low, high)| low <= high);
         let found = match on {
             true => self.find(slice, bounds)?,
@@ -190,12 +189,9 @@ impl Nirspec {
             )
         };
         let lit = |k: &usize| found.lambda[*k].is_finite();
-        let rows = (0..found.pixels.len())
-            .filter(lit)
-            .map(|k| place(k).1 as f64);
-        let rows = rows.fold(Range::EMPTY, Range::with);
-        if rows.0 <= rows.1 {
-            bounds[1] = rows.padded(2.0);
+        let rows = (0..found.pixels.len()).filter(lit);
+        if let Some(rows) = bounds_of_rows(rows.map(|k| found.pixels[k])) {
+            bounds[1] = rows;
         }
         let across = (0..found.pixels.len()).filter(|k| {
             let y = place(*k).1 as f64;
@@ -241,32 +237,67 @@ impl Nirspec {
     }
 
     /// Points between bounds that the slice's width lets through; their wavelength may yet be NaN.
-    fn find(&self, slice: usize, [x, y]: [(f64, f64); 2]) -> Result<Found> {
+    fn find(&self, slice: usize, bounds: [(f64, f64); 2]) -> Result<Found> {
         let (to_gwa, slit) = self.parts(slice)?;
-        let (x, y) = (pixels_of(x), pixels_of(y));
-        let columns: Vec<f64> = x.clone().map(|x| x as f64).collect();
         let mut found = Found::default();
-        for row in y {
-            let at = in_chunks(&to_gwa, &[&columns, &vec![row as f64; columns.len()]])?;
-            let along: Vec<f64> = at[1].iter().map(|b| -1.0 * b).collect();
-            let along = slit.table.evaluate(&[&along])?;
-            let inside: Vec<usize> = (0..columns.len())
-                .filter(|k| !along[0][*k].is_nan())
-                .collect();
-            let take = |c: &Vec<f64>| inside.iter().map(|k| c[*k]).collect::<Vec<f64>>();
-            let at: Vec<Vec<f64>> = at.iter().map(take).collect();
-            let at: Vec<&[f64]> = at.iter().map(Vec::as_slice).collect();
-            let at = in_chunks(slit.to_slit, &at)?;
+        inside(&to_gwa, slit.table, slit.to_slit, bounds, |pixels, at| {
             let slicer = slit.to_slicer.evaluate(&[&at[0], &at[1]])?;
-            let pixel = |k: &usize| (row * SIZE + x.start + k) as u32;
-            found.pixels.extend(inside.iter().map(pixel));
+            found.pixels.extend(pixels);
             found
                 .slicer
                 .iter_mut()
                 .zip(slicer)
                 .for_each(|(f, s)| f.extend(s));
             found.lambda.extend(&at[2]);
-        }
+            Ok(())
+        })?;
         Ok(found)
     }
+}
+
+/// Gives `each`, row by row, the pixels between bounds that a slit lets through, with their position in it and wavelength, which may
+/// be NaN.
+pub(super) fn inside(
+    to_gwa: &Transform,
+    table: &Transform,
+    to_slit: &Transform,
+    [x, y]: [(f64, f64); 2],
+    mut each: impl FnMut(Vec<u32>, &[Vec<f64>]) -> Result<()>,
+) -> Result<()> {
+    let (x, y) = (pixels_of(x), pixels_of(y));
+    let columns: Vec<f64> = x.clone().map(|x| x as f64).collect();
+    for row in y {
+        let at = in_chunks(to_gwa, &[&columns, &vec![row as f64; columns.len()]])?;
+        let along: Vec<f64> = at[1].iter().map(|b| -1.0 * b).collect();
+        let along = table.evaluate(&[&along])?;
+        let within: Vec<usize> = (0..columns.len())
+            .filter(|k| !along[0][*k].is_nan())
+            .collect();
+        let take = |c: &Vec<f64>| within.iter().map(|k| c[*k]).collect::<Vec<f64>>();
+        let at: Vec<Vec<f64>> = at.iter().map(take).collect();
+        let at: Vec<&[f64]> = at.iter().map(Vec::as_slice).collect();
+        let at = in_chunks(to_slit, &at)?;
+        let pixel = |k: &usize| (row * SIZE + x.start + k) as u32;
+        each(within.iter().map(pixel).collect(), &at)?;
+    }
+    Ok(())
+}
+
+/// Bounds on the detector of a slit whose light goes through `to_pixels`, between its edges and over a range of wavelengths.
+pub(super) fn bounds_of(
+    to_pixels: &Transform,
+    edges: [f64; 2],
+    range: [f64; 2],
+) -> Result<[(f64, f64); 2]> {
+    let [low, high] = edges.map(|edge| extent(to_pixels, edge, range));
+    let (low, high) = (low?, high?);
+    let [x, y]: [Range; 2] = std::array::from_fn(|k| low[k].with(high[k].0).with(high[k].1));
+    Ok([x.padded(MARGINS[0]), y.padded(MARGINS[1])])
+}
+
+/// Bounds of the rows of some pixels; none where there is none.
+pub(super) fn bounds_of_rows(pixels: impl Iterator<Item = u32>) -> Option<(f64, f64)> {
+    let rows = pixels.map(|p| (p as usize / SIZE) as f64);
+    let rows = rows.fold(Range::EMPTY, Range::with);
+    (rows.0 <= rows.1).then(|| rows.padded(MARGINS[1]))
 }

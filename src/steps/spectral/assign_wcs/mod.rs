@@ -58,7 +58,7 @@
 
 mod located;
 mod mrs;
-mod nirspec;
+pub(super) mod nirspec;
 
 use crate::exec::Exec;
 use crate::formats::asdf::AsdfFile;

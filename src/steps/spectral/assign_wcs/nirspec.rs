@@ -12,7 +12,7 @@ use crate::steps::step::{RefPaths, Target};
 use crate::wcs::Nirspec;
 use crate::wcs::footprint::Footprint;
 use crate::wcs::nirspec::{
-    Located as Points, NirspecReferences, SLICES, Setting, SliceMap, SliceTrace,
+    Located as Points, NirspecReferences, SLICES, Setting, ShutterArray, SliceMap, SliceTrace,
 };
 use crate::wcs::pointing::Pointing;
 use crate::{Error, Result};
@@ -57,8 +57,20 @@ fn dark(meta: &Meta, setting: &Setting) -> Error {
     .into_science()
 }
 
+/// The micro-shutter array of an exposure's instrument model.
+///
+/// # Errors
+/// As [`Refs::load`].
+pub fn shutters(paths: &RefPaths, target: &Target) -> Result<ShutterArray> {
+    ShutterArray::read(&open(paths, "msa", &target.meta, "NIRSpec IFU")?)
+}
+
 impl Refs {
-    pub(super) fn load(paths: &RefPaths, target: &Target) -> Result<Self> {
+    /// Reads the files of the instrument model.
+    ///
+    /// # Errors
+    /// [`Error::Reference`] where one is missing, or not what it should be.
+    pub fn load(paths: &RefPaths, target: &Target) -> Result<Self> {
         let Setting {
             filter, grating, ..
         } = Setting::from_meta(&target.meta)?;
@@ -78,6 +90,11 @@ impl Refs {
             filter,
             grating,
         })
+    }
+
+    /// The instrument model.
+    pub fn model(&self) -> &NirspecReferences {
+        &self.references
     }
 
     /// Where the exposure's pixels are, set in it.

@@ -1,13 +1,15 @@
 //! # photom: count rates to surface brightness
 //!
 //! ## What
-//! Multiplies a MIRI MRS image (DN/s) by the conversion to MJy/sr, and corrects for the loss of sensitivity
-//! since launch.
+//! Multiplies an image of the MIRI MRS or the NIRSpec IFU (DN/s) by the conversion to MJy/sr, and corrects MIRI's for the loss of
+//! sensitivity since launch.
 //!
 //! ## Why
-//! The conversion is known pixel by pixel; the long-wavelength channels have lost up to half their throughput.
+//! MIRI's conversion is known pixel by pixel; its long-wavelength channels have lost up to half their throughput. NIRSpec's is
+//! known by wavelength, and its slices differ in the area on the sky of a pixel.
 //!
 //! ## Algorithm
+//! MIRI MRS:
 //! 1. `SCI` and `ERR` are multiplied by the reference, the variances by its square (single precision). The
 //!    reference's flags are set in `DQ`; where it is NaN also `DO_NOT_USE`.
 //! 2. Where the reference has the tables of all channels: the remaining sensitivity c at the exposure's middle
@@ -21,19 +23,31 @@
 //!
 //! With `inverse` step 1 divides and `BUNIT` becomes DN/s; step 2 is done as it is, as in jwst.
 //!
+//! NIRSpec IFU:
+//! 1. Each pixel with a wavelength takes the relative response at it (rounded to single precision), linear in the table, the
+//!    ends' beyond, times the row's factor (MJy per DN/s), over the area of a pixel of its slice (double precision). As in jwst, a pixel
+//!    between the bounds of several slices takes the area of the last of them, whichever it belongs to.
+//! 2. `SCI` and `ERR` are multiplied by that, the variances by its square; with `inverse` divided. Pixels without a wavelength stay as
+//!    they are and are flagged `NON_SCIENCE`.
+//! 3. `PIXAR_A2` is the mean area of the slices, `PIXAR_SR` the same in steradian, `PHOTMJSR` the row's factor over it; `BUNIT` becomes
+//!    MJy/sr (for point sources too), and NaN and `DO_NOT_USE` are matched.
+//!
 //! ## Parameters
-//! `inverse`, `source_type` (which changes nothing for the MRS), `apply_time_correction`.
+//! `inverse`, `source_type` (which changes nothing for IFUs), `apply_time_correction` (MIRI).
 //!
 //! ## Reference files
-//! `photom`: `SCI`, `DQ`, `TIMECOEFF_POWERLAW_CH1` to `CH4`; `ERR` and `PIXSIZ` are not used. `area`, where
+//! MIRI: `photom`: `SCI`, `DQ`, `TIMECOEFF_POWERLAW_CH1` to `CH4`; `ERR` and `PIXSIZ` are not used. `area`, where
 //! one applies (none does to the MRS): its image becomes the extension `AREA`, and its `PIXAR_SR`
-//! and `PIXAR_A2` take the place of the photom reference's.
+//! and `PIXAR_A2` take the place of the photom reference's. NIRSpec: `photom`: the row of `PHOTOM` with the exposure's filter and
+//! grating (`photmj`, `nelem`, `wavelength`, `relresponse`); `area`: `slice_id` and `pixarea` (arcsec^2) of `AREA`.
 //!
 //! ## Skipped when
 //! no `photom` reference applies.
 //!
 //! ## Differs from jwst
-//! - Exposures of other instruments and detectors are refused.
+//! - Exposures of other instruments and modes are refused.
+//! - A NIRSpec filter and grating that the photom reference lacks, and a missing area reference, are errors; jwst leaves the image in
+//!   DN/s and calls it complete, or stops with an exception.
 //! - A subarray takes its part of the reference; jwst stops with an exception.
 //! - Where the power law has no value (an exposure before its start), c is 1 as in jwst, and a warning says so.
 //! - Powers are taken by the C library, as by numpy on processors without AVX-512. With AVX-512 numpy uses
@@ -43,6 +57,7 @@
 //! ## References
 //! jwst 3.0.0 `photom`; Law et al. 2025, AJ 169, 67.
 
+mod nirspec;
 mod time_dependence;
 
 use std::sync::Arc;
@@ -79,7 +94,25 @@ const RIGHT: (usize, usize) = (512, 1031);
 
 /// Reference data of an exposure.
 #[derive(Debug)]
-pub struct Conversion {
+pub enum Conversion {
+    /// MIRI MRS: pixel by pixel.
+    Mrs(Box<Pixels>),
+    /// NIRSpec IFU: by wavelength.
+    Nirspec(nirspec::Response),
+}
+
+/// What is recorded in the header.
+struct Recorded {
+    /// MJy/sr and uJy/arcsec^2 of one DN/s.
+    mjsr: f64,
+    uja2: f64,
+    /// Area of a pixel in steradian and in arcsec^2.
+    pixel: (Option<f64>, Option<f64>),
+}
+
+/// The conversion of each pixel.
+#[derive(Debug)]
+pub struct Pixels {
     factor: Vec<f32>,
     flags: Vec<u32>,
     /// MJy/sr of one DN/s on average (`PHOTMJSR`).
@@ -119,18 +152,23 @@ impl Step for Photom {
     type Refs = Conversion;
 
     fn not_applicable(input: &Cal, _: &Self::Params) -> Result<Option<String>> {
+        let kind = input.meta.str("EXP_TYPE").unwrap_or_default();
         match input.meta.need_str("DETECTOR")? {
             "MIRIFUSHORT" | "MIRIFULONG" => Ok(None),
+            "NRS1" | "NRS2" if kind == "NRS_IFU" => Ok(None),
             other => Err(Error::input_file(
                 &input.meta.source,
                 format!(
-                    "photom works on exposures of the MIRI MRS only so far (DETECTOR = {other})"
+                    "photom works on exposures of the MIRI MRS and the NIRSpec IFU only (DETECTOR = {other}, EXP_TYPE = {kind})"
                 ),
             )),
         }
     }
 
     fn load(paths: &RefPaths, target: &Target, params: &Self::Params) -> Result<Conversion> {
+        if target.meta.str("EXP_TYPE") == Some("NRS_IFU") {
+            return nirspec::Response::load(paths, target).map(Conversion::Nirspec);
+        }
         let window = Window::of_exposure(&target.meta, target.shape.ny, target.shape.nx)?;
         let file = RefFits::open("photom", paths.need("photom")?)?;
         let factor = file.image("SCI", window)?;
@@ -152,7 +190,7 @@ impl Step for Photom {
                 (Some(map.image("SCI", window)?), pixel_area(&map))
             }
         };
-        Ok(Conversion {
+        Ok(Conversion::Mrs(Box::new(Pixels {
             factor,
             flags,
             scalar,
@@ -161,21 +199,30 @@ impl Step for Photom {
             column: window.x,
             area,
             name: file.path().display().to_string(),
-        })
+        })))
     }
 
-    fn run(input: Cal, refs: &Conversion, params: &Self::Params, _: &Exec) -> Result<Cal> {
-        calibrated(input, refs, params, &mut None)
+    fn run(mut input: Cal, refs: &Conversion, params: &Self::Params, exec: &Exec) -> Result<Cal> {
+        match refs {
+            Conversion::Mrs(pixels) => calibrated(input, pixels, params, &mut None),
+            Conversion::Nirspec(response) => {
+                response.convert(&mut input, params.inverse, exec)?;
+                Ok(input)
+            }
+        }
     }
 
     fn run_alike(
         inputs: Vec<Cal>,
         refs: &Conversion,
         params: &Self::Params,
-        _: &Exec,
+        exec: &Exec,
     ) -> Vec<Result<Cal>> {
         let mut known = None;
-        let one = |input| calibrated(input, refs, params, &mut known);
+        let one = |input| match refs {
+            Conversion::Mrs(pixels) => calibrated(input, pixels, params, &mut known),
+            Conversion::Nirspec(_) => Self::run(input, refs, params, exec),
+        };
         inputs.into_iter().map(one).collect()
     }
 }
@@ -201,7 +248,7 @@ impl Left {
 /// there.
 fn calibrated(
     mut input: Cal,
-    refs: &Conversion,
+    refs: &Pixels,
     params: &PhotomParams,
     known: &mut Option<Left>,
 ) -> Result<Cal> {
@@ -223,7 +270,12 @@ fn calibrated(
         None => tracing::debug!("photom: no correction for the loss of sensitivity"),
     }
     let unit = if params.inverse { "DN/s" } else { "MJy/sr" };
-    record(&mut input.meta, refs, unit);
+    let recorded = Recorded {
+        mjsr: refs.scalar,
+        uja2: refs.scalar * MJSR_TO_UJA2,
+        pixel: refs.pixel,
+    };
+    record(&mut input.meta, &recorded, unit);
     if let Some(area) = &refs.area {
         let (ny, nx) = (input.ny, input.nx);
         input
@@ -248,7 +300,7 @@ fn pixel_area(file: &RefFits) -> (Option<f64>, Option<f64>) {
 }
 
 /// Multiplies (or divides) by the conversion and sets its flags.
-fn convert(image: &mut Cal, refs: &Conversion, inverse: bool) {
+fn convert(image: &mut Cal, refs: &Pixels, inverse: bool) {
     let apply = |value: &mut f32, factor: f32| {
         if inverse {
             *value /= factor;
@@ -271,7 +323,7 @@ fn convert(image: &mut Cal, refs: &Conversion, inverse: bool) {
 }
 
 /// What is left of the sensitivity in each pixel; 1 where nothing is known.
-fn remaining(image: &Cal, loss: &[PowerLaw; 2], refs: &Conversion) -> Result<Vec<f64>> {
+fn remaining(image: &Cal, loss: &[PowerLaw; 2], refs: &Pixels) -> Result<Vec<f64>> {
     let time = image.meta.need_f64("EXPMID")?;
     let map = crate::wcs::map_of(image)?;
     let [left, right] = loss.each_ref().map(|table| table.at(time));
@@ -314,22 +366,22 @@ fn correct_loss(image: &mut Cal, remaining: &[f64]) {
 }
 
 /// Sets the unit and the block of photometry keywords behind it.
-fn record(meta: &mut Meta, refs: &Conversion, unit: &str) {
+fn record(meta: &mut Meta, what: &Recorded, unit: &str) {
     let comment = "physical units of the array values";
     meta.sci.set("BUNIT", unit, comment);
     let values = [
         (
             "PHOTMJSR",
-            Some(refs.scalar),
+            Some(what.mjsr),
             "Flux density (MJy/steradian) producing 1 cps",
         ),
         (
             "PHOTUJA2",
-            Some(refs.scalar * MJSR_TO_UJA2),
+            Some(what.uja2),
             "Flux density (uJy/arcsec2) producing 1 cps",
         ),
-        ("PIXAR_SR", refs.pixel.0, "Nominal pixel area in steradians"),
-        ("PIXAR_A2", refs.pixel.1, "Nominal pixel area in arcsec^2"),
+        ("PIXAR_SR", what.pixel.0, "Nominal pixel area in steradians"),
+        ("PIXAR_A2", what.pixel.1, "Nominal pixel area in arcsec^2"),
     ];
     let there = values.iter().any(|(k, ..)| meta.sci.card(k).is_some());
     if !there {
@@ -337,7 +389,7 @@ fn record(meta: &mut Meta, refs: &Conversion, unit: &str) {
         for card in meta.sci.cards() {
             header.push(card.clone());
             if card.keyword == "BUNIT" {
-                for text in ["", "        Photometry information", ""] {
+                for text in ["", "Photometry information", ""] {
                     header.push(Card::commentary("", text));
                 }
                 for (keyword, value, comment) in values {
