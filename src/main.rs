@@ -17,9 +17,9 @@ fn main() -> ExitCode {
     ExitCode::from(sifu::cli::main(&keep_memory))
 }
 
-/// Lets memory that is given back be used again within a second: work on many files one after the other spends a quarter of
-/// its time on fresh pages otherwise.
+/// Lets memory that is given back be used again whenever that may be: work on many files one after the other spends a quarter of
+/// its time on fresh pages otherwise, and the most that is used at any time hardly grows.
 fn keep_memory() {
     // SAFETY: the option exists; the allocator reads it with an atomic load
-    unsafe { mi_option_set(PURGE_DELAY, 1000) };
+    unsafe { mi_option_set(PURGE_DELAY, -1) };
 }

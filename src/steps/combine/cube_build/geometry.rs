@@ -15,6 +15,7 @@ use super::pixels::Pixels;
 use super::shepard::{Reach, within};
 use crate::Result;
 use crate::exec::Exec;
+use crate::math::wide::wide;
 use crate::model::{Cal, dq};
 
 /// Spaxels times planes of a slab, about: its sums stay in the cache.
@@ -270,9 +271,7 @@ impl Geometry {
                 // exposures are summed one by one and then added up, as calwebb does
                 sums.fill([0.0; 4]);
                 add(piece, set[source.image], nxy, &mut sums);
-                for (total, sum) in total.iter_mut().zip(&sums) {
-                    total.iter_mut().zip(sum).for_each(|(t, s)| *t += s);
-                }
+                add_up(total, &sums);
             }
         }
         for (total, part) in totals.iter().zip(&mut parts) {
@@ -445,44 +444,56 @@ fn usable(image: &Cal, at: usize) -> bool {
         && !image.err[at].is_nan()
 }
 
-/// Adds the pixels of an image to the sums of a slab.
-fn add(piece: &Piece, image: &Cal, nxy: usize, sums: &mut [Sums]) {
-    let (mut first, mut weight) = (0, 0);
-    for entry in &piece.entries {
-        let (end, weight_end) = (entry.spaxels as usize, entry.weights as usize);
-        let spaxels = &piece.spaxels[first..end];
-        let weights = &piece.weights[weight..weight_end];
-        let areas = piece.areas.get(first..end);
-        (first, weight) = (end, weight_end);
-        let at = entry.pixel as usize;
-        if !usable(image, at) {
-            continue;
-        }
-        let (flux, err) = (f64::from(image.sci[at]), f64::from(image.err[at]));
-        let base = entry.plane as usize * nxy;
-        let mut put = |voxel: usize, w: f64| {
-            let [f, total, variance, count] = &mut sums[voxel];
-            *f += flux * w;
-            *total += w;
-            *variance += (err * w) * (err * w);
-            *count += 1.0;
-        };
-        if let Some(areas) = areas.filter(|a| !a.is_empty()) {
-            for (p, length) in weights.iter().enumerate() {
-                for (spaxel, area) in spaxels.iter().zip(areas) {
-                    let w = area * length;
-                    if w > 0.0 {
-                        put(base + p * nxy + *spaxel as usize, w);
+/// Adds what a pixel of this value and error gives with a weight.
+#[inline(always)]
+fn put(sums: &mut Sums, flux: f64, err: f64, weight: f64) {
+    let parts = [flux * weight, weight, (err * weight) * (err * weight), 1.0];
+    sums.iter_mut().zip(parts).for_each(|(s, p)| *s += p);
+}
+
+wide! {
+    /// Adds the pixels of an image to the sums of a slab.
+    fn add(piece: &Piece, image: &Cal, nxy: usize, sums: &mut [Sums]) {
+        let (mut first, mut weight) = (0, 0);
+        for entry in &piece.entries {
+            let (end, weight_end) = (entry.spaxels as usize, entry.weights as usize);
+            let spaxels = &piece.spaxels[first..end];
+            let weights = &piece.weights[weight..weight_end];
+            let areas = piece.areas.get(first..end);
+            (first, weight) = (end, weight_end);
+            let at = entry.pixel as usize;
+            if !usable(image, at) {
+                continue;
+            }
+            let (flux, err) = (f64::from(image.sci[at]), f64::from(image.err[at]));
+            let base = entry.plane as usize * nxy;
+            if let Some(areas) = areas.filter(|a| !a.is_empty()) {
+                for (p, length) in weights.iter().enumerate() {
+                    let plane = &mut sums[base + p * nxy..][..nxy];
+                    for (spaxel, area) in spaxels.iter().zip(areas) {
+                        let w = area * length;
+                        if w > 0.0 {
+                            put(&mut plane[*spaxel as usize], flux, err, w);
+                        }
+                    }
+                }
+            } else {
+                let planes = weights.len() / spaxels.len().max(1);
+                for (spaxel, weights) in spaxels.iter().zip(weights.chunks(planes.max(1))) {
+                    for (p, w) in weights.iter().enumerate() {
+                        put(&mut sums[base + p * nxy + *spaxel as usize], flux, err, *w);
                     }
                 }
             }
-        } else {
-            let planes = weights.len() / spaxels.len().max(1);
-            for (spaxel, weights) in spaxels.iter().zip(weights.chunks(planes.max(1))) {
-                for (p, w) in weights.iter().enumerate() {
-                    put(base + p * nxy + *spaxel as usize, *w);
-                }
-            }
+        }
+    }
+}
+
+wide! {
+    /// Adds the sums of one exposure to those of all.
+    fn add_up(totals: &mut [Sums], sums: &[Sums]) {
+        for (total, sum) in totals.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+            *total += sum;
         }
     }
 }

@@ -9,6 +9,8 @@
 
 use std::ops::Range;
 
+use crate::math::wide::wide;
+
 /// Parameters of one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Profile {
@@ -131,7 +133,7 @@ fn reciprocals(values: &[f64]) -> Option<Vec<f64>> {
 fn add_quotients(sums: &mut [f64], above: f64, below: &[f64], reciprocals: &[f64]) {
     /// Two corrections by the remainder, which a fused multiplication has exactly, leave the quotient correctly rounded:
     /// the first takes it to within a unit in the last place (Markstein 1990, doi:10.1147/rd.341.0111).
-    #[target_feature(enable = "avx2,fma")]
+    #[inline(always)]
     fn fused(sums: &mut [f64], above: f64, below: &[f64], reciprocals: &[f64]) {
         for ((sum, b), r) in sums.iter_mut().zip(below).zip(reciprocals) {
             let mut q = above * r;
@@ -142,8 +144,20 @@ fn add_quotients(sums: &mut [f64], above: f64, below: &[f64], reciprocals: &[f64
             *sum += q;
         }
     }
+    #[target_feature(enable = "avx2,fma")]
+    fn of_four(sums: &mut [f64], above: f64, below: &[f64], reciprocals: &[f64]) {
+        fused(sums, above, below, reciprocals);
+    }
+    #[target_feature(enable = "avx512f")]
+    fn of_eight(sums: &mut [f64], above: f64, below: &[f64], reciprocals: &[f64]) {
+        fused(sums, above, below, reciprocals);
+    }
+    if is_x86_feature_detected!("avx512f") {
+        // SAFETY: the processor has these instructions.
+        return unsafe { of_eight(sums, above, below, reciprocals) };
+    }
     // SAFETY: there are reciprocals only where the processor has these instructions.
-    unsafe { fused(sums, above, below, reciprocals) }
+    unsafe { of_four(sums, above, below, reciprocals) }
 }
 
 /// As there are no reciprocals on this processor, is not used.
@@ -151,6 +165,15 @@ fn add_quotients(sums: &mut [f64], above: f64, below: &[f64], reciprocals: &[f64
 fn add_quotients(sums: &mut [f64], above: f64, below: &[f64], _: &[f64]) {
     for (sum, below) in sums.iter_mut().zip(below) {
         *sum += above / below;
+    }
+}
+
+wide! {
+    /// Adds the values times a factor, as far as there are both.
+    fn add_scaled(sums: &mut [f64], factor: f64, values: &[f64]) {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += factor * value;
+        }
     }
 }
 
@@ -189,9 +212,7 @@ pub fn scatter(light: &[f32], sources: Range<usize>, profile: &Profile, model: &
             let cut = (from as isize - source - peak.first).max(0) as usize;
             let factor = light * peak.height;
             let values = peak.values.get(cut..).unwrap_or_default();
-            for (sum, value) in model[from..].iter_mut().zip(values) {
-                *sum += factor * value;
-            }
+            add_scaled(&mut model[from..], factor, values);
         }
     }
 }
