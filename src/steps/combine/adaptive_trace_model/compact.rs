@@ -4,15 +4,13 @@
 const ENOUGH: usize = 50;
 /// Peaks of the histogram, as a part of the largest.
 const PEAK: f64 = 0.2;
-/// Pixels around a peak that belong to the source.
-const PAD: f32 = 3.0;
 
 /// Parts of a slice around compact sources: above the first and up to the second alpha of each.
 pub type Parts = Vec<(f64, f64)>;
 
 /// The parts of a slice around the peaks in the density of `steep` alphas; `pixel` is the step of alpha from
-/// pixel to pixel, `bins` the number of bins, half a pixel wide each.
-pub fn parts(steep: &[f32], pixel: f32, bins: Option<usize>) -> Parts {
+/// pixel to pixel, `bins` the number of bins, half a pixel wide each, `pad` the pixels around a peak that belong to the source.
+pub fn parts(steep: &[f32], pixel: f32, bins: Option<usize>, pad: f32) -> Parts {
     let Some(bins) = bins.filter(|b| *b > 0 && steep.len() >= ENOUGH) else {
         return Vec::new();
     };
@@ -20,7 +18,7 @@ pub fn parts(steep: &[f32], pixel: f32, bins: Option<usize>) -> Parts {
         return Vec::new();
     };
     let (pixel, edge) = (f64::from(pixel), f64::from(pixel * bins as f32 / 4.0));
-    let pad = f64::from(PAD * pixel as f32);
+    let pad = f64::from(pad * pixel as f32);
     let top = density.iter().copied().fold(f64::NAN, f64::max);
     let relative: Vec<f64> = density.iter().map(|d| d / top).collect();
     peaks(&relative)
@@ -111,12 +109,12 @@ mod tests {
     #[test]
     fn a_source_and_its_surroundings() {
         let steep: Vec<f32> = (0..60).map(|i| 0.5 + (i % 5) as f32 * 0.01).collect();
-        let parts = parts(&steep, 0.2, Some(36));
+        let parts = parts(&steep, 0.2, Some(36), 3.0);
         assert_eq!(parts.len(), 1);
         assert!(holds(&parts, 0.5) && !holds(&parts, -0.3) && !holds(&parts, 1.5));
-        assert!(super::parts(&steep[..49], 0.2, Some(36)).is_empty());
-        assert!(super::parts(&steep, 0.2, None).is_empty());
-        assert!(super::parts(&steep, f32::NAN, Some(36)).is_empty());
+        assert!(super::parts(&steep[..49], 0.2, Some(36), 3.0).is_empty());
+        assert!(super::parts(&steep, 0.2, None, 3.0).is_empty());
+        assert!(super::parts(&steep, f32::NAN, Some(36), 3.0).is_empty());
     }
 
     #[test]

@@ -1,20 +1,13 @@
 //! The splines: for each line of a slice one through the pixels of the lines around, scaled to the line.
 
-use super::slice::{Slice, arange, extent};
+use super::mode::Mode;
+use super::slice::{Layout, Slice, arange, extent};
 use crate::math::bspline::BSpline;
 use crate::math::clipped_stats::clipped_f64;
 use crate::math::pairwise_sum::pairwise_sum;
 
-/// Lines before and behind whose pixels a spline goes through.
-const AROUND: usize = 50;
-/// Spacings of knots over the slice.
-const KNOTS: usize = 36;
-/// Fewer, where the first fit fails.
+/// Fewer knots, where the first fit fails.
 const FEWER: usize = 3;
-/// A line is fitted if it has more valid pixels.
-const ENOUGH: usize = 8;
-/// Gaps between pixels may be this much larger than those between knots.
-const GAPS: f32 = 1.2;
 /// Residuals are clipped at so many standard deviations.
 const SIGMA: f64 = 2.5;
 /// Fits with clipping between them.
@@ -63,7 +56,7 @@ impl Fitted {
 }
 
 /// Fits a slice whose brightest bin is above `limit` (any slice without one).
-pub fn fit(slice: &Slice, limit: Option<f32>) -> Fitted {
+pub fn fit(slice: &Slice, limit: Option<f32>, mode: &Mode) -> Fitted {
     let mut slice = slice.clone();
     let mut profile = slice.profile();
     let bright = |peak: Option<f32>| limit.is_none_or(|l| peak.is_some_and(|p| p > l));
@@ -78,7 +71,11 @@ pub fn fit(slice: &Slice, limit: Option<f32>) -> Fitted {
         }
     }
     let negative = profile.is_some_and(|p| p.lowest_snr() < NEGATIVE);
-    let sums = sums(&slice, negative);
+    let (knots, enough) = mode.knots(&slice);
+    let sums = match mode.layout {
+        Layout::Rows => sums(&slice, negative),
+        Layout::Columns => sums_in_turn(&slice, negative),
+    };
     let scaled: Vec<f32> = slice
         .flux
         .iter()
@@ -90,23 +87,25 @@ pub fn fit(slice: &Slice, limit: Option<f32>) -> Fitted {
         splines: Vec::new(),
         of: vec![None; slice.lines],
     };
-    // from both ends to the middle: where a fit fails the last one stands in for it
-    let middle = slice.lines / 2;
-    for line in (0..slice.lines.min(middle + 1)).chain((middle + 1..slice.lines).rev()) {
+    // where a fit fails the last one stands in for it
+    for line in mode.order(slice.lines) {
         let range = slice.line(line);
         let (flux, alpha) = (&slice.flux[range.clone()], &slice.alpha[range]);
         let valid = flux.iter().zip(alpha);
         if valid
             .filter(|(f, a)| f.is_finite() && a.is_finite())
             .count()
-            <= ENOUGH
+            <= enough
         {
             continue;
         }
-        let (x, y) = around(&slice, &scaled, line);
+        let (x, y) = around(&slice, &scaled, line, mode.around);
         let first = out.splines.is_empty();
-        let model = through(&x, &y, KNOTS)
-            .or_else(|| first.then(|| through(&x, &y, KNOTS - FEWER)).flatten());
+        let again = first && knots > FEWER;
+        let model = through(&x, &y, knots, mode.gaps).or_else(|| {
+            let fewer = again.then(|| through(&x, &y, knots - FEWER, mode.gaps));
+            fewer.flatten()
+        });
         if let (Some(model), Some(low), Some(high)) = (model, x.first(), x.last()) {
             out.splines.push(Spline {
                 model,
@@ -141,9 +140,20 @@ fn sums(slice: &Slice, negative: bool) -> Vec<f32> {
         .collect()
 }
 
+/// The same where lines are columns: numpy adds up one row after the other.
+fn sums_in_turn(slice: &Slice, negative: bool) -> Vec<f32> {
+    let counts = |v: &&f32| match negative {
+        true => **v > 0.0,
+        false => !v.is_nan(),
+    };
+    (0..slice.lines)
+        .map(|line| slice.flux[slice.line(line)].iter().filter(counts).sum())
+        .collect()
+}
+
 /// Valid pixels of the lines around one, in order of alpha.
-fn around(slice: &Slice, scaled: &[f32], line: usize) -> (Vec<f32>, Vec<f32>) {
-    let lines = line.saturating_sub(AROUND)..(line + AROUND).min(slice.lines);
+fn around(slice: &Slice, scaled: &[f32], line: usize, around: usize) -> (Vec<f32>, Vec<f32>) {
+    let lines = line.saturating_sub(around)..(line + around).min(slice.lines);
     let mut keys: Vec<u64> = Vec::with_capacity(lines.len() * slice.n);
     for k in 0..slice.n {
         for line in lines.clone() {
@@ -166,7 +176,7 @@ fn around(slice: &Slice, scaled: &[f32], line: usize) -> (Vec<f32>, Vec<f32>) {
 }
 
 /// The spline through data in order of `x`, clipped; none where pixels lie too far apart for the knots.
-fn through(x: &[f32], y: &[f32], knots: usize) -> Option<BSpline> {
+fn through(x: &[f32], y: &[f32], knots: usize, gaps: f32) -> Option<BSpline> {
     let mut before = 0.0;
     let spacing: Vec<f64> = x
         .iter()
@@ -191,7 +201,7 @@ fn through(x: &[f32], y: &[f32], knots: usize) -> Option<BSpline> {
     let tenth = spacing.len().checked_sub(10)?;
     let mut spacing = spacing;
     let tenth = *spacing.select_nth_unstable_by(tenth, f64::total_cmp).1;
-    if x.is_empty() || tenth > f64::from(GAPS * apart(&x).2) {
+    if x.is_empty() || tenth > f64::from(gaps * apart(&x).2) {
         return None;
     }
     let before = x.len() as f64;
@@ -280,6 +290,9 @@ fn scale(spline: &Spline, alpha: &[f32], flux: &[f32]) -> Option<f64> {
 mod tests {
     use super::*;
 
+    const KNOTS: usize = 36;
+    const GAPS: f32 = 1.2;
+
     #[test]
     fn a_smooth_curve_is_followed_and_outliers_are_not() {
         let x: Vec<f32> = (0..2000).map(|i| i as f32 / 500.0 - 2.0).collect();
@@ -287,7 +300,7 @@ mod tests {
         let mut y: Vec<f32> = x.iter().map(|x| curve(*x)).collect();
         y[700] = 9.0;
         y[1300] = -9.0;
-        let spline = through(&x, &y, KNOTS).unwrap();
+        let spline = through(&x, &y, KNOTS, GAPS).unwrap();
         for at in [-1.5, -0.61, 0.0, 0.6] {
             let value = spline.at(&[f64::from(at)])[0];
             assert!((value - f64::from(curve(at))).abs() < 1e-3, "{at}: {value}");
@@ -297,17 +310,17 @@ mod tests {
     #[test]
     fn few_or_sparse_data_have_no_spline() {
         let x: Vec<f32> = (0..20).map(|i| i as f32).collect();
-        assert!(through(&x, &x, KNOTS).is_none());
-        assert!(through(&x[..9], &x[..9], 3).is_none());
-        assert!(through(&[], &[], 3).is_none());
-        assert!(through(&[1.0; 30], &[1.0; 30], 3).is_none());
+        assert!(through(&x, &x, KNOTS, GAPS).is_none());
+        assert!(through(&x[..9], &x[..9], 3, GAPS).is_none());
+        assert!(through(&[], &[], 3, GAPS).is_none());
+        assert!(through(&[1.0; 30], &[1.0; 30], 3, GAPS).is_none());
     }
 
     #[test]
     fn the_factor_leaves_out_what_is_off() {
         let x: Vec<f32> = (0..400).map(|i| i as f32 / 100.0).collect();
         let spline = Spline {
-            model: through(&x, &vec![1.0; 400], 10).unwrap(),
+            model: through(&x, &vec![1.0; 400], 10, GAPS).unwrap(),
             low: 0.1,
             high: 3.9,
         };
@@ -319,5 +332,58 @@ mod tests {
         let s = scale(&spline, &alpha, &flux).unwrap();
         assert!((s - 7.0).abs() < 1e-6 || s > 7.0, "{s}");
         assert!(scale(&spline, &alpha[..4], &flux[..4]).is_none());
+    }
+
+    /// A source whose trace runs askew through a slice of 12 rows and 60 columns, with a dead pixel and a dark column.
+    #[test]
+    fn traces_in_columns() {
+        let (lines, n) = (60, 12);
+        let at = |line: usize, k: usize| (k as f32 - 5.5 + 0.02 * line as f32) * 0.1;
+        let value = |line: usize, k: usize| {
+            let bright = 1.0 + line as f32;
+            match (line, k) {
+                (20, 6) => f32::NAN,
+                (40, _) => f32::NAN,
+                _ => bright * (-at(line, k) * at(line, k) * 20.0).exp(),
+            }
+        };
+        let all = |f: &dyn Fn(usize, usize) -> f32| -> Vec<f32> {
+            (0..lines)
+                .flat_map(|l| (0..n).map(move |k| (l, k)))
+                .map(|(l, k)| f(l, k))
+                .collect()
+        };
+        let slice = Slice {
+            label: 3,
+            lines,
+            width: n,
+            first: 0,
+            n,
+            flux: all(&value),
+            err: vec![0.1; lines * n],
+            alpha: all(&at),
+            inside: vec![true; lines * n],
+        };
+        for detector in ["NRS1", "NRS2"] {
+            let mut meta = crate::model::Meta::default();
+            for (key, value) in [
+                ("INSTRUME", "NIRSPEC"),
+                ("DETECTOR", detector),
+                ("GRATING", "G395H"),
+            ] {
+                meta.primary.set(key, value, "");
+            }
+            let mode = Mode::of(&meta).unwrap();
+            let fitted = fit(&slice, None, &mode);
+            assert!(fitted.of(40).is_none());
+            let (spline, scale) = fitted.of(20).unwrap();
+            let got = spline.model.at(&[f64::from(at(20, 6))])[0] * scale;
+            let expect = 21.0 * (-at(20, 6) * at(20, 6) * 20.0).exp();
+            assert!(
+                (got / f64::from(expect) - 1.0).abs() < 0.02,
+                "{got} {expect}"
+            );
+            assert!(fit(&slice, Some(1e4), &mode).of(20).is_none());
+        }
     }
 }

@@ -10,21 +10,23 @@
 //! so that together they show the profile finely.
 //!
 //! ## Algorithm
-//! A line is a row of the detector within a slice: one wavelength, places along the slice.
+//! A line is a row (of NIRSpec a column) of the detector within a slice: one wavelength, places along the slice.
 //! 1. Sigma-clipped mean and deviation of the image; a negative mean is subtracted and added again at the end.
 //!    A slice is fitted if its profile (medians in bins of half a pixel along the slice) peaks above the
-//!    channel's clipped mean plus `fit_threshold` deviations, also once ends of low signal and high error have
+//!    channel's (of NIRSpec the image's) clipped mean plus `fit_threshold` deviations, also once ends of low signal and high error have
 //!    been left out.
 //! 2. Lines are divided by their sums (of positive values where the profile shows a negative image). For each
 //!    with more than eight valid pixels a cubic spline with 36 spacings of knots is fitted to the pixels of the 50
 //!    lines before and behind it by least squares, clipped at 2.5 standard deviations, three rounds. Lines are taken
-//!    from both ends of the detector to the middle; where a fit fails the last good one stands in.
+//!    from both ends of the detector to the middle; where a fit fails the last good one stands in. Of NIRSpec there are two spacings
+//!    for each pixel of the slice's length (one for the prism), half (a quarter) as many valid pixels are needed, 10 lines
+//!    around one are used with the prism, and lines are taken from the first on NRS1, from the last on NRS2.
 //! 3. A line's factor is the mean ratio of its values and its spline, weighted by the spline, without outliers.
 //! 4. Where splines change by more than `slope_limit` from pixel to pixel is counted in bins along the slice (at least
-//!    50 pixels): three pixels around each peak above a fifth of the highest hold compact sources. There the splines make the
+//!    50 pixels): three pixels (of NIRSpec two) around each peak above a fifth of the highest hold compact sources. There the splines make the
 //!    trace model.
 //! 5. Oversampled (`oversample` other than 1): straight lines between the pixels of a line; around compact sources
-//!    the spline at the finer places plus what it leaves at the pixels, between them by straight lines (not with
+//!    the spline at the finer places (of NIRSpec without its ends) plus what it leaves at the pixels, between them by straight lines (not with
 //!    `psf_optimal`). Errors and square roots of variances are interpolated and grow by `0.23 oversample +
 //!    0.77`; flags and slice numbers are those of the nearest pixel. Pixels that get a value lose
 //!    `DO_NOT_USE` and get `FLUX_ESTIMATED`. The WCS gets a first step from finer pixels to the detector's, pixel areas are
@@ -43,13 +45,14 @@
 //! None; the exposure's WCS gives the places.
 //!
 //! ## Skipped when
-//! not asked for; the exposure is not of the MIRI MRS.
+//! not asked for; the exposure is of no IFU.
 //!
 //! ## Differs from jwst
 //! - Pixels at the same alpha are taken in a fixed order; numpy's depends on the processor, and may move the last
 //!   bits of the splines.
 //! - Lines whose spline holds fewer than five pixels have none; jwst stops with an exception.
-//! - An image that is oversampled already is refused; jwst stops with an exception.
+//! - An image that is oversampled already is refused; jwst stops with an exception, or (NIRSpec) goes on with finer pixels for the detector's.
+//! - A NIRSpec WCS whose points carry the number of their slice is refused.
 //! - Intermediate products hold no ASDF extension.
 //!
 //! ## References
@@ -57,6 +60,7 @@
 
 mod compact;
 mod fit;
+mod mode;
 mod oversample;
 mod product;
 mod slice;
@@ -66,8 +70,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use self::fit::{Fitted, fit};
+use self::mode::Mode;
 use self::oversample::{Factor, Line, Piece};
-use self::slice::{Image, Slice, slices};
+use self::slice::{Image, Layout, Slice, slices};
 use crate::exec::Exec;
 use crate::math::clipped_stats::clipped_f32;
 use crate::model::{Cal, dq};
@@ -123,10 +128,8 @@ impl Step for AdaptiveTraceModel {
 
     fn not_applicable(cal: &Cal, _: &AdaptiveTraceModelParams) -> Result<Option<String>> {
         let kind = cal.meta.need_str("EXP_TYPE")?;
-        Ok(
-            (kind != "MIR_MRS")
-                .then(|| format!("exposures of type {kind} are not of the MIRI MRS")),
-        )
+        let of_ifu = ["MIR_MRS", "NRS_IFU"].contains(&kind);
+        Ok((!of_ifu).then(|| format!("exposures of type {kind} are of no IFU")))
     }
 
     fn load(_: &RefPaths, target: &Target, params: &AdaptiveTraceModelParams) -> Result<Folder> {
@@ -183,9 +186,18 @@ pub fn trace_of(cal: &mut Cal, exec: &Exec) -> Result<Option<Vec<f32>>> {
 }
 
 /// Coordinates along the slices and slice labels of the pixels.
-fn coordinates(cal: &Cal, wcs: &ExposureWcs, exec: &Exec) -> Result<(Vec<f64>, Vec<u16>)> {
+fn coordinates(
+    cal: &Cal,
+    wcs: &ExposureWcs,
+    layout: Layout,
+    exec: &Exec,
+) -> Result<(Vec<f64>, Vec<u16>)> {
     if let Some(map) = cal.map.get() {
-        return Ok((map.alpha.clone(), map.slice.clone()));
+        let alpha = match layout {
+            Layout::Rows => map.alpha.clone(),
+            Layout::Columns => map.alpha.iter().map(|a| -a).collect(),
+        };
+        return Ok((alpha, map.slice.clone()));
     }
     let step = exec.strip_rows(cal.ny);
     let strips: Vec<usize> = (0..cal.ny).step_by(step).collect();
@@ -196,11 +208,35 @@ fn coordinates(cal: &Cal, wcs: &ExposureWcs, exec: &Exec) -> Result<(Vec<f64>, V
             .flat_map(|y| std::iter::repeat_n(y as f64, cal.nx))
             .collect();
         let x: Vec<f64> = rows.flat_map(|_| (0..cal.nx).map(|x| x as f64)).collect();
-        let [alpha, ..] = wcs.local(&x, &y)?;
+        let (alpha, _) = along(wcs, layout, &x, &y, false)?;
         Ok((alpha, wcs.labels(&x, &y)?))
     })?;
     let (alpha, labels): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
     Ok((alpha.concat(), labels.concat()))
+}
+
+/// Coordinates along the slices of points in pixels, growing with their places; and wavelengths in micron if asked for.
+fn along(
+    wcs: &ExposureWcs,
+    layout: Layout,
+    x: &[f64],
+    y: &[f64],
+    wavelengths: bool,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    let [a, b, lambda] = wcs.local(x, y)?;
+    Ok(match layout {
+        Layout::Rows => {
+            let lambda = match wavelengths {
+                true => wcs.sky(&a, &b, &lambda)?[2].clone(),
+                false => Vec::new(),
+            };
+            (a, lambda)
+        }
+        Layout::Columns => (
+            b.into_iter().map(|b| -b).collect(),
+            lambda.into_iter().map(|l| l * 1e6).collect(),
+        ),
+    })
 }
 
 /// An intermediate product: its suffix, and its image.
@@ -213,7 +249,9 @@ fn work(
     exec: &Exec,
 ) -> Result<Vec<Intermediate>> {
     let wcs = ExposureWcs::of(cal)?;
-    if wcs.gwcs().first() == product::OVERSAMPLED {
+    let mode = Mode::of(&cal.meta)?;
+    let layout = mode.layout;
+    if product::is_oversampled(&wcs)? {
         return Err(Error::input_file(
             &cal.meta.source,
             "is oversampled already; give the exposure as it was before adaptive_trace_model",
@@ -224,22 +262,27 @@ fn work(
     } else {
         (params.fit_threshold, params.slope_limit)
     };
-    let (alpha, labels) = coordinates(cal, &wcs, exec)?;
+    let (alpha, labels) = coordinates(cal, &wcs, layout, exec)?;
     let image = |flux| Image {
         ny: cal.ny,
         nx: cal.nx,
+        layout,
         flux,
         err: &cal.err,
         alpha: &alpha,
         labels: &labels,
     };
-    let (mean, _) = clipped_f32(&turned(image(&cal.sci), 1..=u16::MAX));
+    let (mean, rms) = clipped_f32(&turned(image(&cal.sci), 1..=u16::MAX));
     let restore = (mean < 0.0).then_some(mean);
     let lifted: Option<Vec<f32>> = restore.map(|m| cal.sci.iter().map(|v| v - m).collect());
     let image = image(lifted.as_deref().unwrap_or(&cal.sci));
 
     let all = slices(image);
-    let limits: Vec<Option<f32>> = if threshold > 0.0 {
+    let limits: Vec<Option<f32>> = if threshold > 0.0 && layout == Layout::Columns {
+        let finite = |v: f32| if v.is_finite() { v } else { 0.0 };
+        let limit = finite(mean).max(0.0) + threshold as f32 * finite(rms);
+        vec![Some(limit); all.len()]
+    } else if threshold > 0.0 {
         let channel = |first: u16| {
             let (mean, rms) = clipped_f32(&turned(image, first..=first + 99));
             mean + threshold as f32 * rms
@@ -255,13 +298,13 @@ fn work(
     };
     let fitted: Vec<Fitted> = exec
         .try_map(all.iter().zip(limits).collect(), |(slice, limit)| {
-            Ok(fit(slice, limit))
+            Ok(fit(slice, limit, &mode))
         })?;
     let pairs: Vec<(&Slice, &Fitted)> = all.iter().zip(&fitted).collect();
     let intervals = fitted.iter().find_map(Fitted::intervals);
     if params.oversample == 1.0 {
         let traces = exec.map(pairs.clone(), |(slice, fitted)| {
-            trace::trace(slice, fitted, slope_limit, intervals)
+            trace::trace(slice, fitted, slope_limit, intervals, mode.pad)
         });
         let add = restore.unwrap_or(0.0);
         let mut full = vec![f32::NAN; cal.ny * cal.nx];
@@ -270,7 +313,7 @@ fn work(
             for (p, inside) in slice.inside.iter().enumerate() {
                 if *inside {
                     let (line, place) = (p / slice.n, slice.first + p % slice.n);
-                    let at = line * cal.nx + cal.nx - 1 - place;
+                    let at = layout.at(line, place, cal.nx);
                     full[at] = trace.full[p] + add;
                     used[at] = trace.used[p] + add;
                 }
@@ -281,10 +324,11 @@ fn work(
     }
     let factor = Factor(params.oversample);
     let pieces = exec.map(pairs, |(slice, fitted)| {
-        Piece::new(slice, fitted, factor, slope_limit, intervals)
+        Piece::new(slice, fitted, factor, slope_limit, intervals, &mode)
     });
     let finer = Finer {
         factor,
+        layout,
         wcs: &wcs,
         labels: &labels,
         pieces: &pieces,
@@ -293,29 +337,33 @@ fn work(
         restore: restore.map_or(0.0, f64::from),
         density: product::is_flux_density(&cal.meta),
     };
-    let step = exec.strip_rows(cal.ny).min(16);
-    let strips: Vec<usize> = (0..cal.ny).step_by(step).collect();
+    let (lines, _) = layout.size(cal.ny, cal.nx);
+    let step = exec.strip_rows(lines).min(16);
+    let strips: Vec<usize> = (0..lines).step_by(step).collect();
     let done = exec.try_map(strips, |first| {
-        finer.rows(cal, first..(first + step).min(cal.ny))
+        finer.lines(cal, first..(first + step).min(lines))
     })?;
-    let gwcs = product::oversampled(&wcs, factor.0)?.to_node()?;
+    let gwcs = product::oversampled(&wcs, factor.0, layout)?.to_node()?;
     drop(pieces);
-    Ok(replace(cal, done, factor, gwcs))
+    Ok(replace(cal, done, factor, layout, gwcs))
 }
 
-/// Values of the slices with these labels, in the order in which jwst's turned image holds them.
+/// Values of the slices with these labels, in the order in which jwst's image (turned, of MIRI) holds them.
 fn turned(image: Image, labels: std::ops::RangeInclusive<u16>) -> Vec<f32> {
-    let columns = (0..image.nx).rev();
-    let pixels = columns.flat_map(|x| (0..image.ny).map(move |y| y * image.nx + x));
-    pixels
-        .filter(|p| labels.contains(&image.labels[*p]))
-        .map(|p| image.flux[p])
-        .collect()
+    let value = |p: usize| labels.contains(&image.labels[p]).then(|| image.flux[p]);
+    match image.layout {
+        Layout::Rows => {
+            let columns = (0..image.nx).rev();
+            let pixels = columns.flat_map(|x| (0..image.ny).map(move |y| y * image.nx + x));
+            pixels.filter_map(value).collect()
+        }
+        Layout::Columns => (0..image.labels.len()).filter_map(value).collect(),
+    }
 }
 
-/// Rows of the oversampled image.
+/// Lines of the oversampled image, by place.
 #[derive(Default)]
-struct Rows {
+struct Lines {
     sci: Vec<f32>,
     err: Vec<f32>,
     variances: [Vec<f32>; 3],
@@ -328,9 +376,10 @@ struct Rows {
     residual: Vec<f32>,
 }
 
-/// What oversampling a row needs.
+/// What oversampling a line needs.
 struct Finer<'a> {
     factor: Factor,
+    layout: Layout,
     wcs: &'a ExposureWcs,
     labels: &'a [u16],
     pieces: &'a [Piece<'a>],
@@ -345,32 +394,44 @@ struct Finer<'a> {
 }
 
 impl Finer<'_> {
-    fn rows(&self, cal: &Cal, rows: std::ops::Range<usize>) -> Result<Rows> {
-        let (nx, width) = (cal.nx, self.factor.width(cal.nx));
-        // places are counted from the last column
-        let x: Vec<f64> = (0..width)
-            .map(|p| nx as f64 - self.factor.old(p) - 1.0)
-            .collect();
-        let xs = x.repeat(rows.len());
-        let ys: Vec<f64> = rows
+    fn lines(&self, cal: &Cal, lines: std::ops::Range<usize>) -> Result<Lines> {
+        let (_, old_width) = self.layout.size(cal.ny, cal.nx);
+        let width = self.factor.width(old_width);
+        let places: Vec<f64> = (0..width).map(|p| self.factor.old(p)).collect();
+        let numbers: Vec<f64> = lines
             .clone()
-            .flat_map(|y| std::iter::repeat_n(y as f64, width))
+            .flat_map(|line| std::iter::repeat_n(line as f64, width))
             .collect();
-        let [alpha, beta, lambda] = self.wcs.local(&xs, &ys)?;
-        let [.., lambda] = self.wcs.sky(&alpha, &beta, &lambda)?;
+        let (alpha, lambda) = match self.layout {
+            // places are counted from the last column
+            Layout::Rows => {
+                let x: Vec<f64> = places.iter().map(|p| cal.nx as f64 - p - 1.0).collect();
+                along(
+                    self.wcs,
+                    self.layout,
+                    &x.repeat(lines.len()),
+                    &numbers,
+                    true,
+                )?
+            }
+            Layout::Columns => {
+                let y = places.repeat(lines.len());
+                along(self.wcs, self.layout, &numbers, &y, true)?
+            }
+        };
         let nearest: Vec<usize> = (0..width)
-            .map(|p| nx - 1 - self.factor.nearest(p).min(nx - 1))
+            .map(|p| self.factor.nearest(p).min(old_width - 1))
             .collect();
-        let mut out = Rows::default();
-        for (row, line) in rows.enumerate() {
-            let here = row * width..(row + 1) * width;
+        let mut out = Lines::default();
+        for (n, line) in lines.enumerate() {
+            let here = n * width..(n + 1) * width;
             let mut fine = Line::new(width);
             for piece in self.pieces {
                 piece.put(line, self.factor, &alpha[here.clone()], &mut fine);
             }
             fine.finish(self.all, self.residual);
-            let old = line * nx..(line + 1) * nx;
-            let mut dq: Vec<u32> = nearest.iter().map(|x| cal.dq[old.start + x]).collect();
+            let pixel = |place: usize| self.layout.at(line, place, cal.nx);
+            let mut dq: Vec<u32> = nearest.iter().map(|p| cal.dq[pixel(*p)]).collect();
             let estimated: Vec<bool> = fine
                 .flux
                 .iter()
@@ -380,16 +441,15 @@ impl Finer<'_> {
             for (dq, _) in dq.iter_mut().zip(&estimated).filter(|(_, e)| **e) {
                 *dq = *dq & !dq::DO_NOT_USE | dq::FLUX_ESTIMATED;
             }
-            out.dq.extend(dq.iter().rev());
-            let label = |x: &usize| i32::from(self.labels[old.start + x]);
-            out.regions.extend(nearest.iter().rev().map(label));
-            let wavelength = lambda[here].iter().rev();
-            out.wavelength.extend(wavelength.map(|l| *l as f32));
+            out.dq.extend(dq);
+            let label = |p: &usize| i32::from(self.labels[pixel(*p)]);
+            out.regions.extend(nearest.iter().map(label));
+            out.wavelength
+                .extend(lambda[here].iter().map(|l| *l as f32));
 
             let share = if self.density { self.factor.0 } else { 1.0 };
             let put = |to: &mut Vec<f32>, values: &[f64], add: f64, share: f64| {
-                let values = values.iter().rev();
-                to.extend(values.map(|v| ((v + add) / share) as f32));
+                to.extend(values.iter().map(|v| ((v + add) / share) as f32));
             };
             put(&mut out.sci, &fine.flux, self.restore, share);
             put(&mut out.used, &fine.used, self.restore, share);
@@ -399,16 +459,16 @@ impl Finer<'_> {
 
             let grow = 0.23 * self.factor.0 + 0.77;
             let error = |values: &[f32], variance: bool| -> Vec<f32> {
-                let turned = values[old.clone()].iter().rev();
-                let line_values: Vec<f32> = turned
-                    .map(|v| if variance { v.sqrt() } else { *v })
+                let line_values: Vec<f32> = (0..old_width)
+                    .map(|p| values[pixel(p)])
+                    .map(|v| if variance { v.sqrt() } else { v })
                     .collect();
                 let mut fine = vec![f32::NAN; width];
                 for piece in self.pieces {
                     piece.put_linear(line, self.factor, &line_values, &mut fine);
                 }
-                for ((v, x), estimated) in fine.iter_mut().zip(&nearest).zip(&estimated) {
-                    if !line_values[nx - 1 - x].is_finite() && !estimated {
+                for ((v, p), estimated) in fine.iter_mut().zip(&nearest).zip(&estimated) {
+                    if !line_values[*p].is_finite() && !estimated {
                         *v = f32::NAN;
                     }
                     *v = if variance {
@@ -417,7 +477,6 @@ impl Finer<'_> {
                         *v * grow as f32 / share as f32
                     };
                 }
-                fine.reverse();
                 fine
             };
             out.err.extend(error(&cal.err, false));
@@ -433,14 +492,34 @@ impl Finer<'_> {
     }
 }
 
-/// Puts the oversampled rows in place of the exposure's.
+/// An image of lines that follow each other, of `width` places each.
+fn image_of<T: Copy>(mut values: Vec<T>, width: usize, layout: Layout) -> Vec<T> {
+    match layout {
+        Layout::Rows => {
+            let lines = values.chunks_mut(width.max(1));
+            lines.for_each(|line| line.reverse());
+            values
+        }
+        Layout::Columns => {
+            let lines = values.len() / width.max(1);
+            let places = 0..width;
+            places
+                .flat_map(|p| (0..lines).map(move |l| l * width + p))
+                .map(|k| values[k])
+                .collect()
+        }
+    }
+}
+
+/// Puts the oversampled lines in place of the exposure's.
 fn replace(
     cal: &mut Cal,
-    parts: Vec<Rows>,
+    parts: Vec<Lines>,
     factor: Factor,
+    layout: Layout,
     wcs: crate::formats::asdf::Node,
 ) -> Vec<Intermediate> {
-    let mut all = Rows::default();
+    let mut all = Lines::default();
     for part in parts {
         all.sci.extend(part.sci);
         all.err.extend(part.err);
@@ -455,25 +534,33 @@ fn replace(
         all.linear.extend(part.linear);
         all.residual.extend(part.residual);
     }
-    cal.nx = factor.width(cal.nx);
+    let side = match layout {
+        Layout::Rows => &mut cal.nx,
+        Layout::Columns => &mut cal.ny,
+    };
+    let width = factor.width(*side);
+    *side = width;
+    let floats = |values: Vec<f32>| image_of(values, width, layout);
     let shape = [cal.ny, cal.nx];
-    let [poisson, rnoise, flat] = all.variances;
-    (cal.sci, cal.err, cal.dq) = (all.sci, all.err, all.dq);
+    let [poisson, rnoise, flat] = all.variances.map(floats);
+    (cal.sci, cal.err) = (floats(all.sci), floats(all.err));
+    cal.dq = image_of(all.dq, width, layout);
     (cal.var_poisson, cal.var_rnoise) = (poisson, rnoise);
     cal.var_flat = cal.var_flat.as_ref().map(|_| flat);
     cal.set_wcs(wcs);
+    let used = floats(all.used);
     product::drop_images(cal);
-    product::set_image(cal, "REGIONS", shape, all.regions);
-    product::set_image(cal, "TRACEMODEL", shape, all.used.clone());
-    product::set_image(cal, "WAVELENGTH", shape, all.wavelength);
+    product::set_image(cal, "REGIONS", shape, image_of(all.regions, width, layout));
+    product::set_image(cal, "TRACEMODEL", shape, used.clone());
+    product::set_image(cal, "WAVELENGTH", shape, floats(all.wavelength));
     for keyword in ["PIXAR_SR", "PIXAR_A2"] {
         product::divide(&mut cal.meta, keyword, factor.0);
     }
     cal.match_nans_and_flags();
     vec![
-        ("spline_full", all.full),
-        ("spline_used", all.used),
-        ("linear_interp", all.linear),
-        ("spline_residual", all.residual),
+        ("spline_full", floats(all.full)),
+        ("spline_used", used),
+        ("linear_interp", floats(all.linear)),
+        ("spline_residual", floats(all.residual)),
     ]
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::compact::{Parts, holds, parts};
 use super::fit::Fitted;
+use super::mode::Mode;
 use super::slice::Slice;
 use crate::math::interpolate::linear;
 
@@ -50,6 +51,8 @@ pub struct Piece<'a> {
     pub fitted: &'a Fitted,
     /// Parts with compact sources; none where splines are used everywhere.
     pub parts: Option<Parts>,
+    /// Whether splines lose their ends.
+    trimmed: bool,
 }
 
 /// A line of the oversampled image, by place; NaN where nothing is known.
@@ -74,6 +77,7 @@ impl<'a> Piece<'a> {
         factor: Factor,
         slope_limit: f64,
         intervals: Option<usize>,
+        mode: &Mode,
     ) -> Self {
         let steep = |line: usize| -> Vec<f32> {
             let Some((spline, _)) = fitted.of(line) else {
@@ -95,12 +99,13 @@ impl<'a> Piece<'a> {
         let parts = (slope_limit > 0.0).then(|| {
             let lines = (0..slice.lines).filter(|l| enough(&slice.flux[slice.line(*l)]));
             let all: Vec<f32> = lines.flat_map(steep).collect();
-            parts(&all, slice.pixel(), intervals)
+            parts(&all, slice.pixel(), intervals, mode.pad)
         });
         Self {
             slice,
             fitted,
             parts,
+            trimmed: mode.trimmed,
         }
     }
 
@@ -172,7 +177,11 @@ impl<'a> Piece<'a> {
             .filter(|p| alpha[*p] >= low && alpha[*p] <= high)
             .collect();
         let values = spline.model.at(bounded.iter().map(|p| &alpha[*p]));
-        for (p, value) in bounded.into_iter().zip(values) {
+        let count = bounded.len();
+        for (k, (p, value)) in bounded.into_iter().zip(values).enumerate() {
+            if self.trimmed && (k < edge || k + edge >= count) {
+                continue;
+            }
             out.full[p] = value * scale;
             if let Some(parts) = &self.parts
                 && holds(parts, alpha[p])
@@ -265,8 +274,11 @@ mod tests {
             inside: vec![true; 5],
         };
         let fitted = Fitted::default();
+        let mut meta = crate::model::Meta::default();
+        meta.primary.set("INSTRUME", "MIRI", "");
+        let mode = Mode::of(&meta).unwrap();
         let factor = Factor(2.0);
-        let piece = Piece::new(&slice, &fitted, factor, 0.1, None);
+        let piece = Piece::new(&slice, &fitted, factor, 0.1, None, &mode);
         let mut line = Line::new(16);
         piece.put(0, factor, &[0.0; 16], &mut line);
         line.finish(false, true);

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use super::slice::Layout;
 use crate::formats::fits::{Data, Element, Hdu, Header, Image, Writer};
 use crate::model::{Cal, Meta};
 use crate::wcs::exposure::ExposureWcs;
 use crate::wcs::frames::Frame;
 use crate::wcs::gwcs::{Gwcs, Step};
-use crate::wcs::transform::Transform;
+use crate::wcs::transform::{Kind, Transform};
 use crate::{Error, Result};
 
 /// Extensions that do not fit an oversampled image.
@@ -51,18 +52,34 @@ pub fn drop_images(cal: &mut Cal) {
     cal.extra.retain(|h| !dropped(h));
 }
 
-/// The WCS of an image whose columns are finer by a factor.
+/// From the finer pixels of a line to the detector's, and the shift in it.
+fn finer_pixels(factor: f64) -> (Transform, f64) {
+    let shift = -(factor - 1.0) / (factor * 2.0);
+    let map = Transform::scale(1.0 / factor).then(Transform::shift(shift));
+    (map, shift)
+}
+
+fn coord2det(map: Transform) -> Transform {
+    let names = || Some(vec!["x".to_owned(), "y".to_owned()]);
+    let mut map = map.named("coord2det");
+    (map.inputs, map.outputs) = (names(), names());
+    map
+}
+
+/// The WCS of an image whose columns (of NIRSpec: rows) are finer by a factor.
 ///
 /// # Errors
 /// Those of writing transforms.
-pub fn oversampled(wcs: &ExposureWcs, factor: f64) -> Result<Gwcs> {
-    let shift = -(factor - 1.0) / (factor * 2.0);
-    let names = || Some(vec!["x".to_owned(), "y".to_owned()]);
-    let mut map = Transform::scale(1.0 / factor)
-        .then(Transform::shift(shift))
-        .beside(Transform::identity(1))
-        .named("coord2det");
-    (map.inputs, map.outputs) = (names(), names());
+pub fn oversampled(wcs: &ExposureWcs, factor: f64, layout: Layout) -> Result<Gwcs> {
+    match layout {
+        Layout::Rows => with_finer_columns(wcs, factor),
+        Layout::Columns => with_finer_rows(wcs, factor),
+    }
+}
+
+fn with_finer_columns(wcs: &ExposureWcs, factor: f64) -> Result<Gwcs> {
+    let (map, shift) = finer_pixels(factor);
+    let mut map = coord2det(map.beside(Transform::identity(1)));
     let mut steps = wcs.gwcs().steps().to_vec();
     if let Some(first) = steps.first_mut().and_then(|s| s.transform.as_mut()) {
         if let Some(Some((low, high))) = first.bounding_box.as_mut().and_then(|b| b.first_mut()) {
@@ -80,6 +97,44 @@ pub fn oversampled(wcs: &ExposureWcs, factor: f64) -> Result<Gwcs> {
         },
     );
     Gwcs::new(steps)
+}
+
+/// The frame of finer pixels is there already, with a first transform that does nothing; the slices' bounds are in it.
+fn with_finer_rows(wcs: &ExposureWcs, factor: f64) -> Result<Gwcs> {
+    let (map, shift) = finer_pixels(factor);
+    let map = Transform::identity(1).beside(map);
+    let mut steps = wcs.gwcs().steps().to_vec();
+    if let Some(first) = steps.first_mut().and_then(|s| s.transform.as_mut()) {
+        *first = coord2det(map.then(first.clone()));
+    }
+    for step in &mut steps {
+        let Some(Kind::RegionsSelector(regions)) = step.transform.as_mut().map(|t| &mut t.kind)
+        else {
+            continue;
+        };
+        for (_, slice) in &mut regions.selector {
+            if let Some(Some((low, high))) = slice.bounding_box.as_mut().and_then(|b| b.get_mut(1))
+            {
+                let finer = |y: f64| (y - shift) / (1.0 / factor);
+                (*low, *high) = (finer(*low), finer(*high));
+            }
+        }
+    }
+    Gwcs::new(steps)
+}
+
+/// Whether the pixels of a WCS are finer than the detector's already.
+///
+/// # Errors
+/// Those of the WCS.
+pub fn is_oversampled(wcs: &ExposureWcs) -> Result<bool> {
+    let gwcs = wcs.gwcs();
+    if gwcs.first() != OVERSAMPLED {
+        return Ok(false);
+    }
+    let corner: [&[f64]; 2] = [&[0.0, 1.0], &[0.0, 1.0]];
+    let at = gwcs.between(OVERSAMPLED, "detector", &corner)?;
+    Ok(at.iter().zip(corner).any(|(at, pixels)| at != pixels))
 }
 
 /// Divides the keyword of a pixel's area.

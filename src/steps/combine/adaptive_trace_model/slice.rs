@@ -1,12 +1,47 @@
 //! A slice of the detector, and its profile across the dispersion.
 //!
-//! Rows of the detector are the slice's lines (a wavelength each); the place in a line is counted from the
-//! last column, as jwst does once it has turned the image.
+//! Of MIRI rows of the detector are the slice's lines (a wavelength each), and the place in a line is counted from the
+//! last column, as jwst does once it has turned the image. Of NIRSpec columns are the lines.
 
 use std::collections::BTreeMap;
 
 use crate::math::clipped_stats::clipped_f64;
 use crate::math::median::median_f32;
+
+/// How lines lie in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// A line is a row; places are counted from the last column.
+    Rows,
+    /// A line is a column.
+    Columns,
+}
+
+impl Layout {
+    /// Number of lines and of places in one, of an image of `ny` rows and `nx` columns.
+    pub fn size(self, ny: usize, nx: usize) -> (usize, usize) {
+        match self {
+            Self::Rows => (ny, nx),
+            Self::Columns => (nx, ny),
+        }
+    }
+
+    /// Pixel at a place in a line, of an image of `nx` columns.
+    pub fn at(self, line: usize, place: usize, nx: usize) -> usize {
+        match self {
+            Self::Rows => line * nx + nx - 1 - place,
+            Self::Columns => place * nx + line,
+        }
+    }
+
+    /// Line and place of a pixel.
+    fn of(self, pixel: usize, nx: usize) -> (usize, usize) {
+        match self {
+            Self::Rows => (pixel / nx, nx - 1 - pixel % nx),
+            Self::Columns => (pixel % nx, pixel / nx),
+        }
+    }
+}
 
 /// The image that is worked on, `[row][column]`.
 #[derive(Debug, Clone, Copy)]
@@ -15,11 +50,13 @@ pub struct Image<'a> {
     pub ny: usize,
     /// Columns.
     pub nx: usize,
+    /// How lines lie in it.
+    pub layout: Layout,
     /// Values.
     pub flux: &'a [f32],
     /// Errors.
     pub err: &'a [f32],
-    /// Along the slice in arcsec.
+    /// Along the slice, in arcsec (MIRI) or metre on the slicer (NIRSpec).
     pub alpha: &'a [f64],
     /// Slice labels, 0 between slices.
     pub labels: &'a [u16],
@@ -30,9 +67,9 @@ pub struct Image<'a> {
 pub struct Slice {
     /// Label.
     pub label: u16,
-    /// Lines: rows of the detector.
+    /// Lines: rows of the detector, or columns.
     pub lines: usize,
-    /// Places in a full row.
+    /// Places in a full line.
     pub width: usize,
     /// First place of any line.
     pub first: usize,
@@ -42,7 +79,7 @@ pub struct Slice {
     pub flux: Vec<f32>,
     /// Errors.
     pub err: Vec<f32>,
-    /// Along the slice in arcsec.
+    /// Along the slice, in the image's unit.
     pub alpha: Vec<f32>,
     /// Whether the pixel is one of the slice.
     pub inside: Vec<bool>,
@@ -51,7 +88,7 @@ pub struct Slice {
 /// A slice collapsed along the dispersion, binned by half pixels along the slice.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    /// Centres of the bins in arcsec.
+    /// Centres of the bins, in the image's unit.
     alpha: Vec<f64>,
     /// Median values.
     flux: Vec<f32>,
@@ -63,34 +100,33 @@ pub struct Profile {
 
 /// Every slice of an image, in order of the labels.
 pub fn slices(image: Image) -> Vec<Slice> {
-    let Image { ny, nx, .. } = image;
+    let Image { ny, nx, layout, .. } = image;
+    let (lines, width) = layout.size(ny, nx);
     let mut places: BTreeMap<u16, (usize, usize)> = BTreeMap::new();
-    for row in image.labels.chunks_exact(nx.max(1)).take(ny) {
-        for (x, label) in row.iter().enumerate().filter(|(_, l)| **l > 0) {
-            let place = nx - 1 - x;
-            let at = places.entry(*label).or_insert((place, place));
-            *at = (at.0.min(place), at.1.max(place));
-        }
+    for (pixel, label) in image.labels.iter().enumerate().filter(|(_, l)| **l > 0) {
+        let (_, place) = layout.of(pixel, nx);
+        let at = places.entry(*label).or_insert((place, place));
+        *at = (at.0.min(place), at.1.max(place));
     }
     let slice = |(label, (first, last)): (u16, (usize, usize))| {
         let n = last - first + 1;
-        let nan = || vec![f32::NAN; ny * n];
+        let nan = || vec![f32::NAN; lines * n];
         let mut s = Slice {
             label,
-            lines: ny,
-            width: nx,
+            lines,
+            width,
             first,
             n,
             flux: nan(),
             err: nan(),
             alpha: nan(),
-            inside: vec![false; ny * n],
+            inside: vec![false; lines * n],
         };
-        for y in 0..ny {
+        for line in 0..lines {
             for k in 0..n {
-                let p = y * nx + nx - 1 - (first + k);
+                let p = layout.at(line, first + k, nx);
                 if image.labels[p] == label {
-                    let at = y * n + k;
+                    let at = line * n + k;
                     s.flux[at] = image.flux[p];
                     s.err[at] = image.err[p];
                     s.alpha[at] = image.alpha[p] as f32;
@@ -259,6 +295,7 @@ mod tests {
         let image = Image {
             ny: 2,
             nx: 5,
+            layout: Layout::Rows,
             flux: &flux,
             err: &[1.0; 10],
             alpha: &alpha,
@@ -272,5 +309,13 @@ mod tests {
         assert_eq!(line[1..], [6.0, 5.0]);
         assert_eq!(all[0].pixel(), 1.0);
         assert_eq!(all[1].inside, [true, true]);
+        let all = slices(Image {
+            layout: Layout::Columns,
+            ..image
+        });
+        assert_eq!((all[0].lines, all[0].width), (5, 2));
+        assert_eq!((all[0].first, all[0].n), (0, 2));
+        assert_eq!(all[0].flux[all[0].line(1)], [1.0, 6.0]);
+        assert!(all[0].flux[all[0].line(4)].iter().all(|v| v.is_nan()));
     }
 }

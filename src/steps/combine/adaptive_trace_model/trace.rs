@@ -13,8 +13,14 @@ pub struct Trace {
 }
 
 /// Evaluates the splines of a slice; those steeper than `slope_limit` show compact sources (all is used
-/// where that is not positive). `intervals` of the first spline of all slices.
-pub fn trace(slice: &Slice, fitted: &Fitted, slope_limit: f64, intervals: Option<usize>) -> Trace {
+/// where that is not positive). `intervals` of the first spline of all slices, `pad` pixels around sources.
+pub fn trace(
+    slice: &Slice,
+    fitted: &Fitted,
+    slope_limit: f64,
+    intervals: Option<usize>,
+    pad: f32,
+) -> Trace {
     let mut full = vec![f32::NAN; slice.alpha.len()];
     let mut steep = Vec::new();
     for line in 0..slice.lines {
@@ -36,7 +42,7 @@ pub fn trace(slice: &Slice, fitted: &Fitted, slope_limit: f64, intervals: Option
     let used = if slope_limit <= 0.0 {
         full.clone()
     } else {
-        let parts: Parts = parts(&steep, slice.pixel(), intervals);
+        let parts: Parts = parts(&steep, slice.pixel(), intervals, pad);
         let pixels = full.iter().zip(&slice.alpha);
         pixels
             .map(|(v, a)| match holds(&parts, f64::from(*a)) {
