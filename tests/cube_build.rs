@@ -237,5 +237,7 @@ fn what_cannot_be_a_cube_is_said() {
     assert!(refused(changed(|c| c.wcs = None), "").contains("WCS"));
     assert!(refused(changed(|c| c.meta.primary.remove("BAND")), "").contains("BAND"));
     let nirspec = |c: &mut Cal| c.meta.primary.set("INSTRUME", "NIRSPEC", "");
-    assert!(refused(changed(nirspec), "").contains("MIRI"));
+    assert!(refused(changed(nirspec), "").contains("GRATING"));
+    let slits = |c: &mut Cal| c.meta.primary.set("EXP_TYPE", "NRS_MSASPEC", "");
+    assert!(refused(changed(slits), "").contains("NRS_MSASPEC"));
 }

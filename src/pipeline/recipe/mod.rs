@@ -82,6 +82,17 @@ fn record_association(meta: &mut Meta, pool: &str, table: &str) {
 
 /// Path of a product with a label (as in `ch1-short`) in its name where there is one.
 fn labelled(out: &Path, stem: &str, label: &str, suffix: &str) -> PathBuf {
+    // as in calwebb a grating at the end of an association's name makes room for that of the cube with its filter
+    let of_grating = |last: &str| {
+        let gratings = [
+            "prism", "g140m", "g140h", "g235m", "g235h", "g395m", "g395h",
+        ];
+        gratings.contains(&last) && gratings.iter().any(|g| label.starts_with(g))
+    };
+    let stem = match stem.rsplit_once('_') {
+        Some((rest, last)) if of_grating(last) => rest,
+        _ => stem,
+    };
     match label {
         "" => product_path(out, stem, suffix),
         label => product_path(out, &format!("{stem}_{label}"), suffix),

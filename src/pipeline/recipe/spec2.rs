@@ -360,6 +360,11 @@ fn member(path: &Path, science: &Meta) -> Result<Cal> {
     Ok(cal)
 }
 
+/// What a cube's name says of it: nothing for NIRSpec, of whose exposures there is one cube each.
+fn own_label<'a>(meta: &Meta, label: &'a str) -> &'a str {
+    if meta.is_miri() { label } else { "" }
+}
+
 /// One exposure's reduction.
 struct Run<'a> {
     job: &'a Job,
@@ -408,14 +413,15 @@ impl Run<'_> {
         match model {
             Model::Cubes(cubes) => {
                 for cube in &cubes.0 {
-                    let path = labelled(out, stem, &cube.label, "s3d");
+                    let path = labelled(out, stem, own_label(&cube.meta, &cube.label), "s3d");
                     write_cube(cube, &path, stamp)?;
                     report.products.push(path);
                 }
             }
             Model::Spectra(spectra) => {
                 for spectrum in &spectra.0 {
-                    let path = labelled(out, stem, &spectrum.label, "x1d");
+                    let label = own_label(&spectrum.meta, &spectrum.label);
+                    let path = labelled(out, stem, label, "x1d");
                     write_spectrum(spectrum, &path, stamp)?;
                     report.products.push(path);
                 }

@@ -1,4 +1,4 @@
-//! calwebb_spec3 for MIRI MRS: the `_cal` of all dithers, detectors and bands to `_crf`, `_s3d` and `_x1d`.
+//! calwebb_spec3 for MIRI MRS and the NIRSpec IFU: the `_cal` of all dithers, detectors and bands to `_crf`, `_s3d` and `_x1d`.
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,17 @@ pub const MRS: &[&str] = &[
     "cube_build",
     "extract_1d",
     "spectral_leak",
+];
+
+/// Steps for the NIRSpec IFU, in order.
+pub const NIRSPEC: &[&str] = &[
+    "assign_mtwcs",
+    "master_background",
+    "outlier_detection",
+    "adaptive_trace_model",
+    "pixel_replace",
+    "cube_build",
+    "extract_1d",
 ];
 
 /// What to write, and where.
@@ -93,10 +104,11 @@ impl Job {
 pub fn recipe(meta: &Meta) -> Result<Vec<&'static dyn AnyStep>> {
     match meta.need_str("EXP_TYPE")? {
         "MIR_MRS" => find(MRS),
+        "NRS_IFU" => find(NIRSPEC),
         other => Err(Error::input_file(
             &meta.source,
             format!(
-                "EXP_TYPE = {other} is not supported yet; spec3 takes MIRI MRS exposures (MIR_MRS)"
+                "EXP_TYPE = {other} is not supported; spec3 takes exposures of the MIRI MRS (MIR_MRS) and the NIRSpec IFU (NRS_IFU)"
             ),
         )),
     }

@@ -1,5 +1,7 @@
 //! From exposures to a cube: the footprint, the grid, the geometry, and the product.
 
+use std::collections::BTreeSet;
+
 use super::footprint::{Footprint, unwrapped};
 use super::geometry::{Geometry, Source, Voxels};
 use super::grid::{Grid, Wishes};
@@ -7,8 +9,9 @@ use super::offsets::{self, Offset};
 use super::pixels::Pixels;
 use super::quality::blank_sparse_planes;
 use super::scales::Scales;
-use super::selection::{self, Part, label};
-use super::{CoordSystem, CubeBuildParams, CubePar, OutputType, Weight, header};
+use super::selection::{self, Part, Setting, columns, label};
+use super::slices::Slices;
+use super::{CoordSystem, CubeBuildParams, CubePar, OutputType, Weight, header, internal};
 use crate::exec::Exec;
 use crate::model::{Cal, Cube};
 use crate::wcs::Gwcs;
@@ -31,15 +34,21 @@ pub fn plan(exposures: &[Cal], params: &CubeBuildParams) -> Result<Vec<Plan>> {
     let Some(first) = exposures.first() else {
         return Err(Error::input("there are no exposures to make a cube of"));
     };
+    let kind = first.meta.need_str("EXP_TYPE")?;
     for exposure in exposures {
-        if !exposure.meta.is_miri() {
+        let own = exposure.meta.need_str("EXP_TYPE")?;
+        if own != kind || !["MIR_MRS", "NRS_IFU"].contains(&own) {
             return Err(Error::input_file(
                 &exposure.meta.source,
-                "cube_build makes cubes of MIRI MRS exposures; this is none (keyword INSTRUME)",
+                format!(
+                    "cube_build makes cubes of exposures of the MIRI MRS (MIR_MRS), or of the NIRSpec IFU (NRS_IFU); this is {own}, \
+                     the first {kind}"
+                ),
             ));
         }
     }
-    let params = checked(params).map_err(|e| e.with_path(&first.meta.source))?;
+    let params =
+        checked(params, first.meta.is_miri()).map_err(|e| e.with_path(&first.meta.source))?;
     let offsets = match &params.offset_file {
         Some(path) => Some(offsets::read(path.as_ref(), exposures)?),
         None => None,
@@ -56,12 +65,18 @@ pub fn plan(exposures: &[Cal], params: &CubeBuildParams) -> Result<Vec<Plan>> {
 }
 
 /// Parameters made consistent.
-fn checked(params: &CubeBuildParams) -> Result<CubeBuildParams> {
+fn checked(params: &CubeBuildParams, miri: bool) -> Result<CubeBuildParams> {
     let mut p = params.clone();
     if p.coord_system == CoordSystem::InternalCal {
-        return Err(Error::parameter(
-            "cube_build: coord_system = internal_cal is not possible for MIRI; use ifualign",
-        ));
+        if miri {
+            return Err(Error::parameter(
+                "cube_build: coord_system = internal_cal is not possible for MIRI; use ifualign",
+            ));
+        }
+        // by area, whatever the other parameters say
+        p.weighting = Weight::Emsm;
+        p.output_type = OutputType::Band;
+        p.linear_wave = true;
     }
     if p.coord_system == CoordSystem::World {
         p.coord_system = CoordSystem::Skyalign;
@@ -139,9 +154,8 @@ impl Plan {
         exec: &Exec,
     ) -> Result<(Geometry, Scales)> {
         let params = &self.params;
-        let bands = self.parts.iter().map(|p| file.band(p.channel, p.band));
-        let bands = bands.collect::<Result<Vec<_>>>()?;
-        let scales = Scales::new(params, &bands, file, self.members().count())?;
+        let settings: Vec<Setting> = self.parts.iter().map(|p| p.setting).collect();
+        let scales = Scales::new(params, &settings, file, self.members().count())?;
         let rotation = match params.coord_system {
             CoordSystem::Ifualign => Some(slice_angle(&self.parts[0], exposures)?),
             _ => params.cube_pa,
@@ -152,20 +166,20 @@ impl Plan {
             for image in part.exposures.iter().copied() {
                 let exposure = &exposures[image];
                 let offset = self.offsets.as_ref().map(|o| o[image]);
-                let (pixels, footprint) = Pixels::map(
-                    exposure,
-                    part.columns(),
-                    offset,
-                    params.weighting == Weight::Drizzle,
-                    exec,
-                )?;
+                let drizzle = params.weighting == Weight::Drizzle;
+                let (pixels, footprint) = match part.setting {
+                    Setting::Mrs { channel, .. } => {
+                        Pixels::map(exposure, columns(channel), offset, drizzle, exec)?
+                    }
+                    Setting::Nirspec { .. } => Pixels::of_slices(exposure, offset, drizzle, exec)?,
+                };
                 let keyword = self
                     .trusts_keyword(exposure)
                     .then(|| Footprint::of_keyword(&exposure.meta));
                 let Some(Footprint(corner)) = keyword.flatten().or(footprint) else {
                     return Err(Error::science(format!(
-                        "no pixel of channel {} has a place on the sky",
-                        part.channel
+                        "no pixel of {} has a place on the sky",
+                        part.setting
                     ))
                     .with_path(&exposure.meta.source));
                 };
@@ -190,15 +204,60 @@ impl Plan {
             nspax_y: params.nspax_y,
         };
         let grid = Grid::around(&corners, rotation, scales.spaxel, &scales.planes, &wishes)?;
-        let geometry = Geometry::new(grid, scales.weighting.clone(), sources);
+        let nirspec = self.parts.iter().all(|p| p.setting.channel().is_none());
+        let marked = nirspec && !params.skip_dqflagging;
+        let geometry = Geometry::new(grid, scales.weighting.clone(), sources, marked);
         Ok((geometry, scales))
+    }
+
+    /// Whether the cube lies in the plane of the slicer.
+    pub fn is_internal(&self) -> bool {
+        self.params.coord_system == CoordSystem::InternalCal
+    }
+
+    /// The cube of one exposure in the plane of the slicer.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where there are several exposures, and as [`Self::geometry`].
+    pub fn internal(&self, exposures: &[Cal], file: &CubePar, exec: &Exec) -> Result<Cube> {
+        let images = self.exposures();
+        let ([part], [image]) = (self.parts.as_slice(), images.as_slice()) else {
+            return Err(Error::parameter(
+                "cube_build: cubes with coord_system = internal_cal are made of one exposure each; give one",
+            ));
+        };
+        let cal = &exposures[*image];
+        let wishes = internal::Wishes {
+            wavemin: self.params.wavemin,
+            wavemax: self.params.wavemax,
+            scalew: self.params.scalew,
+        };
+        let (grid, voxels) = internal::voxels(cal, &file.band(part.setting)?, &wishes, exec)?;
+        let (meta, headers) = header::of_slicer(cal, exposures.len() > 1, &grid);
+        let wavelength = (0..grid.z.len()).map(|i| (grid.crval3 + i as f64 * grid.cdelt3) as f32);
+        Ok(Cube {
+            meta,
+            label: format!("{}_internal", label(&self.parts)),
+            nz: grid.z.len(),
+            ny: grid.along.len(),
+            nx: grid.nx,
+            sci: voxels.sci,
+            err: voxels.err,
+            dq: voxels.dq,
+            wmap: voxels.wmap,
+            wavelength: Some(wavelength.collect()),
+            wcs: None,
+            extra: headers.into_iter().collect(),
+            planes: Vec::new(),
+        })
     }
 
     /// Whether the corners of an exposure are taken from its keyword.
     fn trusts_keyword(&self, exposure: &Cal) -> bool {
         let params = &self.params;
         let turned = params.coord_system != CoordSystem::Skyalign || params.cube_pa.is_some();
-        let wider = self.parts.iter().any(|p| matches!(p.channel, 1 | 3));
+        let wider = |p: &Part| matches!(p.setting.channel(), Some(1 | 3));
+        let wider = self.parts.iter().any(wider);
         let moving = exposure
             .meta
             .str("TARGTYPE")
@@ -217,18 +276,21 @@ impl Plan {
         scales: &Scales,
         mut voxels: Voxels,
     ) -> Result<Cube> {
-        let blanked = blank_sparse_planes(&mut voxels, grid.nxy());
+        let channels: Option<BTreeSet<u8>> =
+            self.parts.iter().map(|p| p.setting.channel()).collect();
+        let blanked = match channels {
+            Some(_) => blank_sparse_planes(&mut voxels, grid.nxy()),
+            None => 0,
+        };
         let label = label(&self.parts);
         if blanked > 0 {
             tracing::info!("cube_build: {label}: {blanked} planes at the ends of bands taken out");
         }
         let members: Vec<&Cal> = self.members().map(|i| &exposures[i]).collect();
-        let channels: std::collections::BTreeSet<u8> =
-            self.parts.iter().map(|p| p.channel).collect();
         let (meta, headers) = header::of_cube(
             &members,
             exposures.len() > 1,
-            &channels,
+            channels.as_ref(),
             grid,
             scales,
             self.params.weighting,
@@ -263,24 +325,30 @@ fn slice_angle(part: &Part, exposures: &[Cal]) -> Result<f64> {
         return Err(Error::input("there are no exposures to make a cube of"));
     };
     let named = |e: Error| e.with_path(&exposure.meta.source);
-    let wcs = Gwcs::from_node(exposure.need_wcs()?).map_err(named)?;
-    let lambda = Pixels::middle_wavelength(&wcs, exposure, part.columns()).map_err(named)?;
-    let sky = wcs
-        .between(
-            "alpha_beta",
-            wcs.last(),
-            &[&[0.0, 2.0], &[0.0, 0.0], &[lambda, lambda]],
-        )
-        .map_err(named)?;
-    let (ra, dec) = (&sky[0], &sky[1]);
+    let [ra, dec] = match part.setting {
+        Setting::Mrs { channel, .. } => along_slices(exposure, channel).map_err(named)?,
+        Setting::Nirspec { .. } => Slices::of(exposure)?
+            .direction(exposure.nx)
+            .map_err(named)?,
+    };
     let east = (ra[1] - ra[0]) * (dec[0] * std::f64::consts::PI / 180.0).cos();
     let north = dec[1] - dec[0];
     let angle = 90.0 + east.atan2(north) * 180.0 / std::f64::consts::PI;
     if angle.is_nan() {
         return Err(named(Error::science(format!(
-            "the slices of channel {} have no direction on the sky",
-            part.channel
+            "the slices of {} have no direction on the sky",
+            part.setting
         ))));
     }
     Ok(angle)
+}
+
+/// Right ascension and declination of two places along the middle slice of a channel.
+fn along_slices(exposure: &Cal, channel: u8) -> Result<[Vec<f64>; 2]> {
+    let wcs = Gwcs::from_node(exposure.need_wcs()?)?;
+    let lambda = Pixels::middle_wavelength(&wcs, exposure, columns(channel))?;
+    let points: [&[f64]; 3] = [&[0.0, 2.0], &[0.0, 0.0], &[lambda, lambda]];
+    let mut sky = wcs.between("alpha_beta", wcs.last(), &points)?;
+    let dec = sky.swap_remove(1);
+    Ok([sky.swap_remove(0), dec])
 }

@@ -1,4 +1,5 @@
-//! The cubepar reference: sizes of voxels, wavelength ranges and weighting parameters of channels and bands.
+//! The cubepar reference: sizes of voxels, wavelength ranges and weighting parameters of channels and bands, or of gratings and
+//! filters.
 
 use std::path::Path;
 
@@ -7,8 +8,9 @@ use crate::model::reference::RefFits;
 use crate::{Error, Result};
 
 use super::Weight;
+use super::selection::Setting;
 
-/// What the file says of a channel in a band; NaN where it says nothing.
+/// What the file says of a channel in a band or a grating with a filter; NaN where it says nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Band {
     /// Size of a spaxel in arcsec.
@@ -44,15 +46,21 @@ const NOTHING: Regions = Regions {
     scale: f64::NAN,
 };
 
+/// Wavelengths in micron of cubes whose planes are not at equal steps, with what holds there.
+type Planes = Vec<(f64, Regions)>;
+
 /// The file's content for one way of weighting.
 #[derive(Debug, Clone, Default)]
 pub struct CubePar {
     path: String,
-    /// Channel, band, and what is said of them.
+    /// Channel and band or grating and filter, and what is said of them.
     bands: Vec<(String, String, Band)>,
-    /// Wavelengths in micron of cubes of several bands, with what holds there.
-    pub table: Vec<(f64, Regions)>,
+    /// Wavelengths by the gratings they are for; for the MRS there is one table.
+    tables: Vec<(&'static str, Planes)>,
 }
+
+/// Parts of the names of NIRSpec's tables of wavelengths: of the prism, and of gratings by the last letter of their names.
+const RESOLUTIONS: [(&str, &str); 3] = [("prism", "PRISM"), ("m", "MED"), ("h", "HIGH")];
 
 impl CubePar {
     /// Reads what one way of weighting needs.
@@ -62,6 +70,11 @@ impl CubePar {
     pub fn read(path: &Path, weight: Weight) -> Result<Self> {
         let file = RefFits::open("cubepar", path)?;
         let basic = file.table("CUBEPAR")?;
+        let nirspec = basic.column("DISPERSER").is_some();
+        let keys = match nirspec {
+            true => ["DISPERSER", "FILTER"],
+            false => ["CHANNEL", "BAND"],
+        };
         let name = |extension: &str| match weight {
             Weight::Msm => format!("{extension}_MSM"),
             Weight::Emsm => format!("{extension}_EMSM"),
@@ -94,7 +107,8 @@ impl CubePar {
                     .text(column, row)
                     .ok_or_else(|| file.error(format!("has no column {column}")))
             };
-            Ok((text("CHANNEL")?, text("BAND")?.to_ascii_lowercase()))
+            let lower = |column: &str| Ok(text(column)?.trim().to_ascii_lowercase());
+            Ok((lower(keys[0])?, lower(keys[1])?))
         };
         let mut bands = Vec::new();
         for row in 0..basic.nrows {
@@ -120,37 +134,74 @@ impl CubePar {
                 }
             }
         }
-        let wavelengths = file.table(&name("MULTICHANNEL"))?;
-        let table = (0..wavelengths.nrows)
-            .map(|row| {
+        let planes = |extension: &str| -> Result<Planes> {
+            let wavelengths = file.table(extension)?;
+            let row = |row: usize| {
                 let regions = match weight {
                     Weight::Drizzle => NOTHING,
                     _ => regions(&wavelengths, row)?,
                 };
                 Ok((number(&wavelengths, "WAVELENGTH", row)?, regions))
-            })
-            .collect::<Result<_>>()?;
+            };
+            (0..wavelengths.nrows).map(row).collect()
+        };
+        let tables = if nirspec {
+            let of = |(key, part): (&'static str, &str)| {
+                let weighting = match weight {
+                    Weight::Msm => "MSM",
+                    Weight::Emsm => "EMSM",
+                    Weight::Drizzle => "DRIZZLE",
+                };
+                let extension = format!("MULTICHAN_{part}_{weighting}");
+                let there = file.has(&extension);
+                there.then(|| Ok((key, planes(&extension)?)))
+            };
+            RESOLUTIONS
+                .into_iter()
+                .filter_map(of)
+                .collect::<Result<_>>()?
+        } else {
+            vec![("", planes(&name("MULTICHANNEL"))?)]
+        };
         Ok(Self {
             path: path.display().to_string(),
             bands,
-            table,
+            tables,
         })
     }
 
-    /// What is said of a channel in a band.
+    /// Wavelengths of planes that are not at equal steps, for cubes of these settings; empty where there are none.
+    pub fn table(&self, settings: &[Setting]) -> &[(f64, Regions)] {
+        // calwebb takes the table of the last grating
+        let key = settings.last().map_or("", |s| match s {
+            Setting::Mrs { .. } => "",
+            Setting::Nirspec {
+                grating: "prism", ..
+            } => "prism",
+            Setting::Nirspec { grating, .. } if grating.ends_with('m') => "m",
+            Setting::Nirspec { .. } => "h",
+        });
+        let found = self.tables.iter().find(|(k, _)| *k == key);
+        found.map_or(&[], |(_, table)| table.as_slice())
+    }
+
+    /// What is said of a channel in a band, or of a grating with a filter.
     ///
     /// # Errors
     /// [`Error::Reference`] where nothing is.
-    pub fn band(&self, channel: u8, band: &str) -> Result<Band> {
-        let channel = channel.to_string();
+    pub fn band(&self, setting: Setting) -> Result<Band> {
+        let (first, second) = match setting {
+            Setting::Mrs { channel, band } => (channel.to_string(), band),
+            Setting::Nirspec { grating, filter } => (grating.to_owned(), filter),
+        };
         // of several entries jwst keeps the last
         let found = self
             .bands
             .iter()
-            .rfind(|(c, b, _)| *c == channel && b == band);
+            .rfind(|(a, b, _)| *a == first && b == second);
         found.map(|f| f.2).ok_or_else(|| {
             Error::reference(format!(
-                "the cubepar reference file {} has no entry for channel {channel}, band {band}; give scales with a file that has",
+                "the cubepar reference file {} has no entry for {setting}; give scales with a file that has",
                 self.path
             ))
         })

@@ -9,12 +9,14 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::field::{Extent, SLICES, find_holes, mark};
 use super::grid::Grid;
 use super::overlap::{Workspace, spaxels};
 use super::pixels::Pixels;
 use super::shepard::{Reach, within};
 use crate::Result;
 use crate::exec::Exec;
+use crate::math::pairwise_sum::pairwise_sum;
 use crate::math::wide::wide;
 use crate::model::{Cal, dq};
 
@@ -41,7 +43,19 @@ pub enum Reaches {
     Table(Vec<f64>, Vec<Reach>),
 }
 
+fn mean(values: &[f64]) -> f64 {
+    pairwise_sum(values) / values.len() as f64
+}
+
 impl Reaches {
+    /// The farthest reach along the spectrum in micron.
+    fn longest(&self) -> f64 {
+        match self {
+            Self::One(reach) => reach.spectral,
+            Self::Table(_, reaches) => reaches.iter().map(|r| r.spectral).fold(0.0, f64::max),
+        }
+    }
+
     fn at(&self, lambda: f64) -> Option<Reach> {
         match self {
             Self::One(reach) => Some(*reach),
@@ -70,9 +84,24 @@ struct Entry {
     weights: u32,
 }
 
+/// A pixel near a slab's planes, for marking the field of view.
+#[derive(Debug, Clone, Copy)]
+struct Near {
+    /// Place in the image.
+    pixel: u32,
+    /// Place among its source's pixels.
+    member: u32,
+    /// Number of its slice, from 1.
+    slice: u8,
+    /// Its centre in arcsec.
+    centre: [f64; 2],
+}
+
 /// What the pixels of one channel of one exposure have in a slab.
 #[derive(Debug, Clone, Default)]
 struct Piece {
+    /// Pixels that show the field of view, where that is marked.
+    near: Vec<Near>,
     entries: Vec<Entry>,
     /// Spaxels (`y * nx + x`).
     spaxels: Vec<u32>,
@@ -84,7 +113,8 @@ struct Piece {
 
 impl Piece {
     fn bytes(&self) -> usize {
-        size_of_val(&self.entries[..])
+        size_of_val(&self.near[..])
+            + size_of_val(&self.entries[..])
             + size_of_val(&self.spaxels[..])
             + size_of_val(&self.areas[..])
             + size_of_val(&self.weights[..])
@@ -125,6 +155,8 @@ pub struct Geometry {
     weighting: Weighting,
     sources: Vec<Source>,
     slabs: Vec<Slab>,
+    /// Whether the field of view of NIRSpec's slices is marked.
+    marked: bool,
 }
 
 /// A cube's values, `[plane][y][x]`.
@@ -152,8 +184,8 @@ struct Part<'a> {
 }
 
 impl Geometry {
-    /// Finds which pixels reach into which planes.
-    pub fn new(grid: Grid, weighting: Weighting, sources: Vec<Source>) -> Self {
+    /// Finds which pixels reach into which planes; `marked` to look for holes in the field of view of NIRSpec's slices.
+    pub fn new(grid: Grid, weighting: Weighting, sources: Vec<Source>, marked: bool) -> Self {
         let planes = (SLAB_VOXELS / grid.nxy().max(1)).clamp(1, SLAB_PLANES);
         let nz = grid.z.len();
         let mut slabs: Vec<Slab> = (0..nz)
@@ -165,10 +197,15 @@ impl Geometry {
             })
             .collect();
         let widest = grid.dz.iter().copied().fold(0.0, f64::max);
+        let nearest = match &weighting {
+            _ if !marked => 0.0,
+            Weighting::Drizzle => mean(&grid.dz),
+            Weighting::Shepard(reaches) => reaches.longest(),
+        };
         for (s, source) in sources.iter().enumerate() {
             let pixels = &source.pixels;
             for (k, lambda) in pixels.lambda.iter().enumerate() {
-                let reached = match &weighting {
+                let mut reached = match &weighting {
                     Weighting::Drizzle => {
                         lengths(&grid, widest, *lambda, pixels.length[k], 0..nz, |_| ())
                     }
@@ -177,6 +214,14 @@ impl Geometry {
                         None => 0..0,
                     },
                 };
+                if marked {
+                    let near = within(&grid.z, *lambda, nearest);
+                    reached = match (reached.is_empty(), near.is_empty()) {
+                        (true, _) => near,
+                        (_, true) => reached,
+                        _ => reached.start.min(near.start)..reached.end.max(near.end),
+                    };
+                }
                 if reached.is_empty() {
                     continue;
                 }
@@ -191,6 +236,7 @@ impl Geometry {
             weighting,
             sources,
             slabs,
+            marked,
         }
     }
 
@@ -245,15 +291,86 @@ impl Geometry {
                 parts.push(Part { sci, err, dq, wmap });
             }
         }
-        exec.try_map(jobs, |(slab, parts)| self.fill(slab, sets, parts))?;
+        let near: Vec<Vec<f64>> = match self.marked {
+            true => exec.map(sets.iter().collect(), |set: &Vec<&Cal>| self.near(set)),
+            false => Vec::new(),
+        };
+        exec.try_map(jobs, |(slab, parts)| self.fill(slab, sets, &near, parts))?;
         Ok(out)
     }
 
-    fn fill(&self, slab: &Slab, sets: &[Vec<&Cal>], mut parts: Vec<Part>) -> Result<()> {
+    /// How near in wavelength to a plane the pixels of each source have to be to show the field of view there.
+    fn near(&self, set: &[&Cal]) -> Vec<f64> {
+        let of = |source: &Source| match &self.weighting {
+            Weighting::Drizzle => mean(&self.grid.dz),
+            Weighting::Shepard(Reaches::One(reach)) => reach.spectral,
+            Weighting::Shepard(reaches) => {
+                let (pixels, image) = (&source.pixels, set[source.image]);
+                let z = &self.grid.z;
+                let span = z[0] - reaches.longest()..=z[z.len() - 1] + reaches.longest();
+                let used = pixels.lambda.iter().zip(&pixels.index);
+                let used = used.filter(|(l, i)| span.contains(*l) && usable(image, **i as usize));
+                let all: Vec<f64> = used
+                    .filter_map(|(l, _)| reaches.at(*l).map(|r| r.spectral))
+                    .collect();
+                mean(&all)
+            }
+        };
+        self.sources.iter().map(of).collect()
+    }
+
+    /// Marks which of a slab's voxels the pixels of an image show to lie in the field of view.
+    fn mark(
+        &self,
+        slab: &Slab,
+        s: usize,
+        piece: &Piece,
+        image: &Cal,
+        near: f64,
+        seen: &mut [bool],
+    ) {
+        let (grid, lambda) = (&self.grid, &self.sources[s].pixels.lambda);
+        let table = match (&self.weighting, grid.cdelt3) {
+            // calwebb leaves out pixels farther from a table's ends
+            (Weighting::Drizzle, None) => {
+                let last = grid.z.len() - 1;
+                grid.z[0] - grid.dz[0]..=grid.z[last] + grid.dz[last]
+            }
+            _ => f64::NEG_INFINITY..=f64::INFINITY,
+        };
+        let z = &grid.z[slab.planes.clone()];
+        let mut extents = vec![[Extent::NONE; SLICES]; z.len()];
+        for pixel in &piece.near {
+            let lambda = lambda[pixel.member as usize];
+            if !usable(image, pixel.pixel as usize) || !table.contains(&lambda) {
+                continue;
+            }
+            for plane in within(z, lambda, near) {
+                let slice = usize::from(pixel.slice).saturating_sub(1);
+                if (z[plane] - lambda).abs() < near
+                    && let Some(extent) = extents[plane].get_mut(slice)
+                {
+                    extent.add(pixel.centre);
+                }
+            }
+        }
+        for (extents, seen) in extents.iter().zip(seen.chunks_mut(grid.nxy())) {
+            mark(extents, grid, seen);
+        }
+    }
+
+    fn fill(
+        &self,
+        slab: &Slab,
+        sets: &[Vec<&Cal>],
+        near: &[Vec<f64>],
+        mut parts: Vec<Part>,
+    ) -> Result<()> {
         let nxy = self.grid.nxy();
         let voxels = nxy * slab.planes.len();
         let mut totals = vec![vec![[0.0; 4]; voxels]; sets.len()];
         let mut sums: Vec<Sums> = vec![[0.0; 4]; voxels];
+        let mut seen = vec![vec![false; if self.marked { voxels } else { 0 }]; sets.len()];
         let mut work = Workspace::default();
         for (s, source) in self.sources.iter().enumerate() {
             if slab.members[s].is_empty() {
@@ -273,8 +390,11 @@ impl Geometry {
                 add(piece, set[source.image], nxy, &mut sums);
                 add_up(total, &sums);
             }
+            for ((set, near), seen) in sets.iter().zip(near).zip(&mut seen) {
+                self.mark(slab, s, piece, set[source.image], near[s], seen);
+            }
         }
-        for (total, part) in totals.iter().zip(&mut parts) {
+        for ((total, part), seen) in totals.iter().zip(&mut parts).zip(&seen) {
             for (i, [flux, weight, variance, count]) in total.iter().enumerate() {
                 part.wmap[i] = *count as f32;
                 if *weight > 0.0 {
@@ -285,6 +405,9 @@ impl Geometry {
                     part.err[i] = f32::NAN;
                     part.dq[i] = dq::DO_NOT_USE | dq::NON_SCIENCE;
                 }
+            }
+            for (flags, seen) in part.dq.chunks_mut(nxy).zip(seen.chunks(nxy)) {
+                find_holes(flags, seen, self.grid.x.len());
             }
         }
         Ok(())
@@ -305,6 +428,17 @@ impl Geometry {
         }
     }
 
+    /// A pixel as one that shows the field of view.
+    fn near_slab(&self, pixels: &Pixels, k: usize) -> Option<Near> {
+        let (slice, centre) = pixels.in_slice(k, &self.grid.tangent)?;
+        Some(Near {
+            pixel: pixels.index[k],
+            member: k as u32,
+            slice,
+            centre,
+        })
+    }
+
     fn drizzled(
         &self,
         slab: &Slab,
@@ -319,6 +453,10 @@ impl Geometry {
         let mut piece = Piece::default();
         for (k, corners) in members.iter().zip(&corners) {
             let k = *k as usize;
+            let whole = |v: &[f64; 4]| v.iter().all(|v| !v.is_nan());
+            if self.marked && whole(&corners.0) && whole(&corners.1) {
+                piece.near.extend(self.near_slab(pixels, k));
+            }
             let start = piece.spaxels.len();
             spaxels(
                 corners,
@@ -359,6 +497,9 @@ impl Geometry {
         for (k, [xi, eta]) in members.iter().zip(&centres) {
             let k = *k as usize;
             let lambda = pixels.lambda[k];
+            if self.marked {
+                piece.near.extend(self.near_slab(pixels, k));
+            }
             let Some(reach) = reaches.at(lambda) else {
                 continue;
             };

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Weight;
 use super::grid::Grid;
-use super::scales::Scales;
+use super::scales::{Keywords, Scales};
+use super::{Weight, internal};
 use crate::formats::fits::{Card, Hdu, Header, Value};
 use crate::model::blend::blend;
 use crate::model::{Cal, Meta};
@@ -18,17 +18,56 @@ const OF_EXPOSURES: [&str; 7] = [
 /// Comment of the cards of the matrix.
 const ELEMENT: &str = "Linear transformation matrix element";
 
-/// Headers of the cube of these exposures (some named twice where they have two of its channels), and its table of their
+/// Headers of the cube of these exposures (some named twice where they have two of its channels, of the MRS), and its table of their
 /// headers where there are several.
 pub fn of_cube(
     members: &[&Cal],
     several: bool,
-    channels: &BTreeSet<u8>,
+    channels: Option<&BTreeSet<u8>>,
     grid: &Grid,
     scales: &Scales,
     weight: Weight,
 ) -> (Meta, Option<Hdu>) {
-    // calwebb combines headers where the step was given several exposures, also those of a cube of one of them
+    let (mut meta, table) = of_members(members, several);
+    if let Some(channels) = channels {
+        let channels: String = channels.iter().map(u8::to_string).collect();
+        meta.primary.set("CHANNEL", channels, "");
+    }
+    with_area(&mut meta, grid.cdelt * grid.cdelt);
+    let region = s_region(grid);
+    meta.sci
+        .set("S_REGION", region, "Spatial footprint of the observation");
+    meta.sci = with_coordinates(&meta.sci, coordinates(&Axes::of_sky(grid)));
+    ifu(
+        &mut meta,
+        &scales.keywords,
+        weight,
+        weight == Weight::Drizzle,
+    );
+    (meta, table)
+}
+
+/// Headers of the cube of an exposure in the plane of NIRSpec's slicer, as [`of_cube`].
+pub fn of_slicer(member: &Cal, several: bool, grid: &internal::Grid) -> (Meta, Option<Hdu>) {
+    let (mut meta, table) = of_members(&[member], several);
+    let [across, along] = grid.cdelt;
+    with_area(&mut meta, across * along);
+    let cards = coordinates(&Axes::of_slicer(grid));
+    meta.sci = with_coordinates(&meta.sci, cards);
+    // it is no footprint on the sky
+    meta.sci.remove("S_REGION");
+    let nothing = Keywords {
+        rois: Some(0.0),
+        roiw: Some(0.0),
+        weight_power: Some(0.0),
+    };
+    ifu(&mut meta, &nothing, Weight::Emsm, true);
+    (meta, table)
+}
+
+/// The headers that hold for all exposures. calwebb combines them where the step was given several, also for a cube of one of
+/// them.
+fn of_members(members: &[&Cal], several: bool) -> (Meta, Option<Hdu>) {
     let metas: Vec<&Meta> = members.iter().map(|c| &c.meta).collect();
     let (mut meta, table) = if several {
         blend(&metas)
@@ -36,28 +75,22 @@ pub fn of_cube(
         let first = metas.first().map(|m| (*m).clone());
         (first.unwrap_or_default(), None)
     };
-    let channels: String = channels.iter().map(u8::to_string).collect();
-    meta.primary.set("CHANNEL", channels, "");
     for keyword in OF_EXPOSURES {
         meta.sci.remove(keyword);
     }
-    let area = grid.cdelt * grid.cdelt;
-    meta.sci.set(
-        "PIXAR_SR",
-        area * STERADIANS,
-        "Nominal pixel area in steradians",
-    );
-    meta.sci
-        .set("PIXAR_A2", area, "Nominal pixel area in arcsec^2");
-    let region = s_region(grid);
-    meta.sci
-        .set("S_REGION", region, "Spatial footprint of the observation");
-    meta.sci = with_coordinates(&meta.sci, grid);
-    ifu(&mut meta, scales, weight);
     (meta, table)
 }
 
-fn ifu(meta: &mut Meta, scales: &Scales, weight: Weight) {
+fn with_area(meta: &mut Meta, area: f64) {
+    let solid = area * STERADIANS;
+    meta.sci
+        .set("PIXAR_SR", solid, "Nominal pixel area in steradians");
+    meta.sci
+        .set("PIXAR_A2", area, "Nominal pixel area in arcsec^2");
+}
+
+/// The cards on weighting; `whole` where calwebb sets whole zeros.
+fn ifu(meta: &mut Meta, k: &Keywords, weight: Weight, whole: bool) {
     let mut cards: Vec<(&str, Value, &str)> = vec![
         (
             "FLUXEXT",
@@ -76,14 +109,11 @@ fn ifu(meta: &mut Meta, scales: &Scales, weight: Weight) {
         ),
     ];
     let number = |v: f64| -> Value {
-        // calwebb sets whole zeros for drizzle
-        if weight == Weight::Drizzle {
-            0_i64.into()
-        } else {
-            v.into()
+        match whole {
+            true => 0_i64.into(),
+            false => v.into(),
         }
     };
-    let k = &scales.keywords;
     let rois = k.rois.map(|v| {
         (
             "ROIS",
@@ -125,8 +155,7 @@ fn ifu(meta: &mut Meta, scales: &Scales, weight: Weight) {
 }
 
 /// The header with the cards of the grid in front of the footprint's.
-fn with_coordinates(sci: &Header, grid: &Grid) -> Header {
-    let cards = coordinates(grid);
+fn with_coordinates(sci: &Header, cards: Vec<Card>) -> Header {
     let mut out = Header::new();
     let mut put = false;
     for card in sci.cards() {
@@ -152,7 +181,49 @@ fn matrix(grid: &Grid) -> [[f64; 2]; 2] {
     [[-cos, sin], [sin, cos]]
 }
 
-fn coordinates(grid: &Grid) -> Vec<Card> {
+/// What the cards say of a cube's axes.
+struct Axes {
+    crpix: [f64; 2],
+    crval: [f64; 3],
+    ctype: [&'static str; 3],
+    cunit: &'static str,
+    cdelt: [f64; 2],
+    cdelt3: Option<f64>,
+    matrix: [[f64; 2]; 2],
+}
+
+impl Axes {
+    fn of_sky(grid: &Grid) -> Self {
+        let [ra, dec] = grid.tangent.centre;
+        let (third, kind) = match grid.cdelt3 {
+            Some(_) => (grid.crval3, "WAVE"),
+            None => (1.0, "WAVE-TAB"),
+        };
+        Self {
+            crpix: grid.crpix,
+            crval: [ra, dec, third],
+            ctype: ["RA---TAN", "DEC--TAN", kind],
+            cunit: "deg",
+            cdelt: [grid.cdelt / 3600.0; 2],
+            cdelt3: grid.cdelt3,
+            matrix: matrix(grid),
+        }
+    }
+
+    fn of_slicer(grid: &internal::Grid) -> Self {
+        Self {
+            crpix: [0.5; 2],
+            crval: [grid.crval[0], grid.crval[1], grid.crval3],
+            ctype: ["NRSSLICERX", "NRSSLICERY", "WAVE"],
+            cunit: "meter",
+            cdelt: grid.cdelt.map(|d| d / 3600.0 * 3600.0),
+            cdelt3: Some(grid.cdelt3),
+            matrix: [[1.0, 0.0], [0.0, 1.0]],
+        }
+    }
+}
+
+fn coordinates(a: &Axes) -> Vec<Card> {
     let mut out = vec![Card::new(
         "WCSAXES",
         3_i64,
@@ -172,32 +243,23 @@ fn coordinates(grid: &Grid) -> Vec<Card> {
     };
     let number = |v: f64| Some(Value::from(v));
     let text = |v: &str| Some(Value::from(v));
-    let [x, y] = grid.crpix;
+    let [x, y] = a.crpix;
     let place = "pixel coordinate of ref point, 1-indexed";
     axes("CRPIX", [number(x), number(y), number(1.0)], place);
-    let [ra, dec] = grid.tangent.centre;
-    let (third, kind) = match grid.cdelt3 {
-        Some(_) => (grid.crval3, "WAVE"),
-        None => (1.0, "WAVE-TAB"),
-    };
     axes(
         "CRVAL",
-        [number(ra), number(dec), number(third)],
+        a.crval.map(number),
         "coordinate value at reference point",
     );
-    axes(
-        "CTYPE",
-        [text("RA---TAN"), text("DEC--TAN"), text(kind)],
-        "type",
-    );
-    axes("CUNIT", [text("deg"), text("deg"), text("um")], "units");
-    let step = grid.cdelt / 3600.0;
+    axes("CTYPE", a.ctype.map(text), "type");
+    axes("CUNIT", [text(a.cunit), text(a.cunit), text("um")], "units");
+    let [x, y] = a.cdelt;
     axes(
         "CDELT",
-        [number(step), number(step), grid.cdelt3.map(Value::from)],
+        [number(x), number(y), a.cdelt3.map(Value::from)],
         "coordinate increment at reference point",
     );
-    let m = matrix(grid);
+    let m = a.matrix;
     let whole = |v: i64| Value::from(v);
     let elements = [
         ("PC1_1", m[0][0].into()),
@@ -213,7 +275,7 @@ fn coordinates(grid: &Grid) -> Vec<Card> {
     for (keyword, value) in elements {
         out.push(Card::new(keyword, value, ELEMENT));
     }
-    if grid.cdelt3.is_none() {
+    if a.cdelt3.is_none() {
         out.push(Card::new(
             "PS3_0",
             "WCS-TABLE",

@@ -8,24 +8,28 @@
 //! and dithered exposures fill each other's gaps in it.
 //!
 //! ## Algorithm
-//! 1. Which cubes: one for each channel and band, each channel, or all (`output_type`); `channel` and `band` choose among them.
+//! 1. Which cubes: one for each channel and band, each channel, or all (`output_type`); `channel` and `band` choose among them. Of
+//!    NIRSpec one for each grating and filter, or one for all; `grating` and `filter` choose.
 //! 2. The grid: sizes of voxels and range of wavelengths from the cubepar reference; the corners of all exposures, projected on the
 //!    plane that touches the sky in their middle (turned with the slices of the first exposure for `ifualign`, by `cube_pa`
 //!    for `skyalign`), give the size. Corners are the outermost pixels of the channel; for targets that do not move, `S_REGION`
-//!    where the cube has neither channel 1 nor 3 or is of type multi (unless the plane is turned).
+//!    where the cube has neither channel 1 nor 3 or is of type multi, and of NIRSpec's (unless the plane is turned).
 //! 3. Pixels flagged `DO_NOT_USE` or `NON_SCIENCE`, and those with NaN in values, errors or variances are left out.
-//! 4. `drizzle`: a pixel is the quadrangle of its slice's width and its columns' sides on the sky, times its part of the spectrum;
+//! 4. `drizzle`: a pixel is the quadrangle of its slice's width and its columns' (of NIRSpec its rows') sides on the sky, times its part of the spectrum;
 //!    it counts in each voxel with the volume in common. `emsm`, `msm`: a pixel is a point that counts in the voxels within
 //!    `rois` and `roiw`, less with distance (exponentially; by a power). A voxel is the weighted mean, its error the
 //!    root of the sum of (weight times error) squared over the sum of weights. Sums are in double precision, by exposure.
-//! 5. Voxels that no pixel reaches are NaN and flagged `DO_NOT_USE` and `NON_SCIENCE`. Planes with less than 0.75 of the
-//!    third percentile of good voxels are blanked: at the ends of bands only some of the slices have data.
+//! 5. Voxels that no pixel reaches are NaN and flagged `DO_NOT_USE` and `NON_SCIENCE`. Of MIRI planes with less than 0.75 of the
+//!    third percentile of good voxels are blanked: at the ends of bands only some of the slices have data. Of NIRSpec empty voxels on the lines
+//!    of slices, away from the edge of the field, are holes, flagged `DO_NOT_USE` alone (not with `skip_dqflagging`).
+//! 6. `internal_cal`: a cube of one exposure in the plane of NIRSpec's slicer, each slice a column; pixels count by the area that they and a
+//!    voxel have in common along the slice and the spectrum.
 //!
 //! Weights depend on pointing and grid only. [`Geometry`] works them out once for any number of sets of images
 //! (SCI and ERR each), keeping them as far as memory is allowed for it.
 //!
 //! ## Parameters
-//! As listed; `filter` and `grating` choose among NIRSpec's configurations and do nothing here. `rois`, `roiw`, `weight_power`
+//! As listed; `filter` and `grating` are of NIRSpec, `channel` and `band` of MIRI. `rois`, `roiw`, `weight_power`
 //! do not count in cubes with a table of wavelengths (multi), which has its own. `suffix` and `output_use_model` name files,
 //! which is left to the program.
 //!
@@ -39,7 +43,10 @@
 //! - jwst marks the field of view before it looks at the weights, so as to find holes. For MIRI its code never marks a
 //!   voxel (the upper limit in eta it compares with is the lower one), so no hole is ever found; we leave that out, and
 //!   `skip_dqflagging` changes nothing in either.
-//! - `internal_cal` is refused for MIRI by jwst too.
+//! - `internal_cal` is refused for MIRI by jwst too. In such cubes jwst writes a WCS that lacks the reference values, and the
+//!   footprint on the slicer as if it were on the sky; ours have neither.
+//! - Of NIRSpec exposures across right ascension 0 jwst looks for the corners slice by slice, on either side, and may lose some; we
+//!   take all slices together. `output_type = channel`, with which jwst makes no cube of them, is an error.
 //! - jwst takes `S_REGION` only where the product's tree also has the wavelengths the exposure spans, as every product of assign_wcs has.
 //! - Positions on the sky differ in the last bit for a few pixels (numpy's vector functions and fused multiplications), and
 //!   the areas of overlap are of single precision (see `overlap`): some voxels in 10,000 differ in the last bit, a few at the edge
@@ -55,10 +62,12 @@
 
 mod build;
 mod cubepar;
+mod field;
 mod footprint;
 mod geometry;
 mod grid;
 mod header;
+mod internal;
 mod offsets;
 mod overlap;
 mod pixels;
@@ -66,6 +75,7 @@ mod quality;
 mod scales;
 mod selection;
 mod shepard;
+mod slices;
 mod tangent;
 
 pub use build::{Plan, plan};
@@ -258,7 +268,7 @@ crate::params! {
         wavemin: Option<f64> = None,
         /// Longest wavelength in micron.
         wavemax: Option<f64> = None,
-        /// Do not mark the field of view (which makes no difference for MIRI).
+        /// Do not look for holes in the field of view (which makes no difference for MIRI).
         skip_dqflagging: bool = false,
         /// Name products as the models say.
         output_use_model: bool = true,
@@ -355,6 +365,8 @@ fn together(
     exec: &Exec,
 ) -> Result<Vec<Result<Cubes>>> {
     for cal in sets.iter_mut().flat_map(|s| &mut s.science) {
+        // nor further images
+        cal.extra.clear();
         // of the variances counts only where there is none: a cube's errors come from the image's errors
         let flat = cal.var_flat.take().unwrap_or_default();
         let (poisson, read) = (&mut cal.var_poisson, &mut cal.var_rnoise);
@@ -371,6 +383,12 @@ fn together(
     };
     let mut cubes: Vec<Vec<Cube>> = sets.iter().map(|_| Vec::new()).collect();
     for plan in plan(&first.science, params)? {
+        if plan.is_internal() {
+            for (set, cubes) in sets.iter().zip(&mut cubes) {
+                cubes.push(plan.internal(&set.science, file, exec)?);
+            }
+            continue;
+        }
         let (geometry, scales) = plan.geometry(&first.science, file, exec)?;
         let images: Vec<Vec<&Cal>> = sets.iter().map(|s| s.science.iter().collect()).collect();
         let voxels = geometry.apply(&images, exec)?;

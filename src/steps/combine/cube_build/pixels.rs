@@ -1,9 +1,11 @@
-//! Where the pixels of a channel of an exposure are: wavelengths once, corners or centres in the tangent plane when asked for.
+//! Where the pixels of a channel of an exposure (of NIRSpec: of the exposure) are: wavelengths once, corners or centres in the tangent
+//! plane when asked for.
 
 use std::sync::Arc;
 
 use super::footprint::Footprint;
 use super::offsets::Offset;
+use super::slices::Slices;
 use super::tangent::Tangent;
 use crate::exec::Exec;
 use crate::model::Cal;
@@ -15,14 +17,33 @@ const HALF: f64 = 0.4999;
 /// Rows mapped at once.
 const ROWS: usize = 32;
 
+/// What leads from pixels to the sky.
+#[derive(Debug, Clone)]
+enum Optics {
+    /// The WCS of the MRS.
+    Mrs {
+        wcs: Arc<Gwcs>,
+        /// Width of a slice in arcsec.
+        width: f64,
+    },
+    /// The slices of NIRSpec's IFU.
+    Nirspec {
+        slices: Box<Slices>,
+        /// Number of each pixel's slice, from 1.
+        slice: Vec<u8>,
+        /// Right ascension of pixels' centres in degrees.
+        ra: Vec<f64>,
+        /// Declination of pixels' centres in degrees.
+        dec: Vec<f64>,
+    },
+}
+
 /// Pixels of one channel of one exposure that have coordinates, in the image's order.
 #[derive(Debug, Clone)]
 pub struct Pixels {
-    wcs: Arc<Gwcs>,
+    optics: Optics,
     nx: usize,
     offset: Option<Offset>,
-    /// Width of a slice in arcsec.
-    width: f64,
     /// Place of each pixel in the image.
     pub index: Vec<u32>,
     /// Its wavelength in micron.
@@ -83,15 +104,58 @@ impl Pixels {
         };
         let footprint = Footprint::of_pixels(&all.ra, &all.dec);
         let pixels = Self {
-            wcs: Arc::new(wcs),
+            optics: Optics::Mrs {
+                wcs: Arc::new(wcs),
+                width,
+            },
             nx: cal.nx,
             offset,
-            width,
             index: all.index,
             lambda: all.lambda,
             length: all.length,
         };
         Ok((pixels, footprint))
+    }
+
+    /// Maps the pixels of a NIRSpec exposure, as [`Self::map`] those of a channel.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where the WCS is not that of an exposure of NIRSpec's IFU.
+    pub fn of_slices(
+        cal: &Cal,
+        offset: Option<Offset>,
+        drizzle: bool,
+        exec: &Exec,
+    ) -> Result<(Self, Option<Footprint>)> {
+        let slices = Slices::of(cal)?;
+        let all = slices
+            .map((cal.ny, cal.nx), drizzle, exec)
+            .map_err(|e| e.with_path(&cal.meta.source))?;
+        let footprint = Footprint::of_pixels(&all.ra, &all.dec);
+        let pixels = Self {
+            optics: Optics::Nirspec {
+                slices: Box::new(slices),
+                slice: all.slice,
+                ra: all.ra,
+                dec: all.dec,
+            },
+            nx: cal.nx,
+            offset,
+            index: all.index,
+            lambda: all.lambda,
+            length: all.length,
+        };
+        Ok((pixels, footprint))
+    }
+
+    /// Slice (from 1) and centre in the tangent plane of a pixel; none for pixels of the MRS.
+    pub fn in_slice(&self, k: usize, tangent: &Tangent) -> Option<(u8, [f64; 2])> {
+        match &self.optics {
+            Optics::Mrs { .. } => None,
+            Optics::Nirspec { slice, ra, dec, .. } => {
+                Some((slice[k], self.project(tangent, ra[k], dec[k])))
+            }
+        }
     }
 
     fn places(&self, members: &[u32]) -> (Vec<f64>, Vec<f64>) {
@@ -115,28 +179,18 @@ impl Pixels {
     /// # Errors
     /// Those of the WCS.
     pub fn corners(&self, members: &[u32], tangent: &Tangent) -> Result<Vec<([f64; 4], [f64; 4])>> {
-        let (x, y) = self.places(members);
-        let lambda: Vec<f64> = members.iter().map(|k| self.lambda[*k as usize]).collect();
-        let wcs = &self.wcs;
-        let moved = |d: f64| x.iter().map(|x| x + d).collect::<Vec<f64>>();
-        let slice = |x: &[f64]| wcs.between(wcs.first(), "alpha_beta", &[x, &y]);
-        let (left, right) = (slice(&moved(-HALF))?, slice(&moved(HALF))?);
-        let half = self.width / 2.0;
-        let below: Vec<f64> = left[1].iter().map(|b| b - half).collect();
-        let above: Vec<f64> = left[1].iter().map(|b| b + half).collect();
+        let sky = match &self.optics {
+            Optics::Mrs { wcs, width } => self.corners_of_slices(wcs, *width, members)?,
+            Optics::Nirspec { slices, slice, .. } => {
+                let slice: Vec<u8> = members.iter().map(|k| slice[*k as usize]).collect();
+                let index = members.iter().map(|k| self.index[*k as usize] as usize);
+                slices.corners(&slice, index, self.nx)?
+            }
+        };
         let mut out = vec![([0.0; 4], [0.0; 4]); members.len()];
-        for (corner, (alpha, beta)) in [
-            (&left[0], &below),
-            (&left[0], &above),
-            (&right[0], &above),
-            (&right[0], &below),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let sky = wcs.between("alpha_beta", wcs.last(), &[alpha, beta, &lambda])?;
+        for (corner, [ra, dec]) in sky.iter().enumerate() {
             for (i, out) in out.iter_mut().enumerate() {
-                let [xi, eta] = self.project(tangent, sky[0][i], sky[1][i]);
+                let [xi, eta] = self.project(tangent, ra[i], dec[i]);
                 out.0[corner] = xi;
                 out.1[corner] = eta;
             }
@@ -144,17 +198,53 @@ impl Pixels {
         Ok(out)
     }
 
+    /// Right ascension and declination of the corners of pixels of the MRS.
+    fn corners_of_slices(
+        &self,
+        wcs: &Gwcs,
+        width: f64,
+        members: &[u32],
+    ) -> Result<[[Vec<f64>; 2]; 4]> {
+        let (x, y) = self.places(members);
+        let lambda: Vec<f64> = members.iter().map(|k| self.lambda[*k as usize]).collect();
+        let moved = |d: f64| x.iter().map(|x| x + d).collect::<Vec<f64>>();
+        let slice = |x: &[f64]| wcs.between(wcs.first(), "alpha_beta", &[x, &y]);
+        let (left, right) = (slice(&moved(-HALF))?, slice(&moved(HALF))?);
+        let half = width / 2.0;
+        let below: Vec<f64> = left[1].iter().map(|b| b - half).collect();
+        let above: Vec<f64> = left[1].iter().map(|b| b + half).collect();
+        let sky = |alpha: &[f64], beta: &[f64]| -> Result<[Vec<f64>; 2]> {
+            let mut sky = wcs.between("alpha_beta", wcs.last(), &[alpha, beta, &lambda])?;
+            let dec = sky.swap_remove(1);
+            Ok([sky.swap_remove(0), dec])
+        };
+        Ok([
+            sky(&left[0], &below)?,
+            sky(&left[0], &above)?,
+            sky(&right[0], &above)?,
+            sky(&right[0], &below)?,
+        ])
+    }
+
     /// Centres of some pixels in the tangent plane.
     ///
     /// # Errors
     /// Those of the WCS.
     pub fn centres(&self, members: &[u32], tangent: &Tangent) -> Result<Vec<[f64; 2]>> {
-        let (x, y) = self.places(members);
-        let sky = self.wcs.forward(&[&x, &y])?;
-        let points = sky[0].iter().zip(&sky[1]);
-        Ok(points
-            .map(|(ra, dec)| self.project(tangent, *ra, *dec))
-            .collect())
+        match &self.optics {
+            Optics::Mrs { wcs, .. } => {
+                let (x, y) = self.places(members);
+                let sky = wcs.forward(&[&x, &y])?;
+                let points = sky[0].iter().zip(&sky[1]);
+                Ok(points
+                    .map(|(ra, dec)| self.project(tangent, *ra, *dec))
+                    .collect())
+            }
+            Optics::Nirspec { ra, dec, .. } => Ok(members
+                .iter()
+                .map(|k| self.project(tangent, ra[*k as usize], dec[*k as usize]))
+                .collect()),
+        }
     }
 }
 

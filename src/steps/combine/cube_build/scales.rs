@@ -3,6 +3,7 @@
 use super::cubepar::{Band, CubePar, Regions};
 use super::geometry::{Reaches, Weighting};
 use super::grid::Planes;
+use super::selection::Setting;
 use super::shepard::{Fall, Reach};
 use super::{CubeBuildParams, OutputType, Weight};
 use crate::{Error, Result};
@@ -50,11 +51,18 @@ fn common(values: impl Iterator<Item = f64> + Clone) -> Option<f64> {
 }
 
 impl Scales {
-    /// Scales of a cube of these bands; `n` counts the channels of its exposures.
+    /// Scales of a cube of these channels and bands, or gratings and filters; `n` counts the channels of its exposures.
     ///
     /// # Errors
     /// [`Error::Parameter`] for impossible parameters, [`Error::Reference`] where the file lacks a value that is needed.
-    pub fn new(params: &CubeBuildParams, bands: &[Band], file: &CubePar, n: usize) -> Result<Self> {
+    pub fn new(
+        params: &CubeBuildParams,
+        settings: &[Setting],
+        file: &CubePar,
+        n: usize,
+    ) -> Result<Self> {
+        let bands = settings.iter().map(|s| file.band(*s));
+        let bands: Vec<Band> = bands.collect::<Result<_>>()?;
         let Some(smallest) = bands
             .iter()
             .copied()
@@ -95,7 +103,7 @@ impl Scales {
         // multi-band cubes have the planes of the file's table
         let linear = params.linear_wave && params.output_type != OutputType::Multi;
         if !linear {
-            let (planes, regions) = table(file, from, to, few)?;
+            let (planes, regions) = table(file.table(settings), from, to, few)?;
             let weighting = table_weighting(params.weighting, &planes, &regions)?;
             let keywords = match params.weighting {
                 Weight::Drizzle => DRIZZLE,
@@ -186,8 +194,13 @@ fn mean(regions: &[Regions]) -> f64 {
 }
 
 /// The part of the file's table between two wavelengths.
-fn table(file: &CubePar, from: f64, to: f64, few: bool) -> Result<(Vec<f64>, Vec<Regions>)> {
-    let all: Vec<f64> = file.table.iter().map(|t| t.0).collect();
+fn table(
+    table: &[(f64, Regions)],
+    from: f64,
+    to: f64,
+    few: bool,
+) -> Result<(Vec<f64>, Vec<Regions>)> {
+    let all: Vec<f64> = table.iter().map(|t| t.0).collect();
     if all.iter().all(|w| w.is_nan()) {
         return Err(lacks("table of wavelengths"));
     }
@@ -214,7 +227,7 @@ fn table(file: &CubePar, from: f64, to: f64, few: bool) -> Result<(Vec<f64>, Vec
             "cube_build: there are no planes between {from} and {to} micron; check wavemin and wavemax"
         )));
     }
-    let regions = file.table[first..=last].iter().map(|t| {
+    let regions = table[first..=last].iter().map(|t| {
         let mut regions = t.1;
         if few {
             regions.spatial *= 1.5;

@@ -132,6 +132,14 @@ fn separation(a: (f64, f64), b: (f64, f64)) -> f64 {
 /// The gnomonic WCS of the `SCI` header, with the wavelengths of the table where there is one.
 fn from_keywords(cube: &Cube) -> Result<Transform> {
     let meta = &cube.meta;
+    if let Some(other) = meta.str("CTYPE1").filter(|c| *c != "RA---TAN") {
+        return Err(Error::input_file(
+            &meta.source,
+            format!(
+                "its first axis is {other}; spectra are extracted from cubes on the sky (RA---TAN)"
+            ),
+        ));
+    }
     let key = |name: &str, axis: usize| meta.need_f64(&format!("{name}{axis}"));
     let element = |i: usize, j: usize| {
         let unit = if i == j { 1.0 } else { 0.0 };
