@@ -124,7 +124,7 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         background_subtract: Toggle::Both,
         // the simulated spectra have no residual fringes, and to look for them takes longer than all else
         defringe_1d: Toggle::No,
-        spectra: true,
+        spectra: vec![plan::Instrument::Miri],
         ..plan::Options::default()
     };
     let (plan, entries) = reduce(folder, &whole)?;

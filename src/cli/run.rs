@@ -14,7 +14,9 @@ use crate::formats::write_whole;
 use crate::pipeline::navigate;
 use crate::pipeline::plan::execute::foresee;
 use crate::pipeline::plan::work::Context;
-use crate::pipeline::plan::{Entry, Options, Outcome, Plan, Stage, Toggle, build, execute};
+use crate::pipeline::plan::{
+    Entry, Instrument, Options, Outcome, Plan, Stage, Toggle, build, execute,
+};
 use crate::pipeline::report;
 use crate::pipeline::settings::Settings;
 use crate::store::kernels;
@@ -26,6 +28,9 @@ pub struct Args {
     /// Folder of the observation; its raw exposures are DIR/stage0/*_uncal.fits.
     #[arg(value_name = "DIR")]
     root: PathBuf,
+    /// Whose exposures to reduce: auto takes all there are.
+    #[arg(long, value_name = "auto|miri|nirspec", default_value = "auto", value_parser = ["auto", "miri", "nirspec"])]
+    instrument: String,
     /// Replace saturated parts of spectra from reductions with fewer groups.
     #[arg(long)]
     desaturate: bool,
@@ -52,7 +57,7 @@ pub struct Args {
     /// Correct for the telescope's PSF with a forward model.
     #[arg(long, value_name = "yes|no|both", default_value = "no", default_missing_value = "yes", num_args = 0..=1, require_equals = true)]
     correct_psf: Toggle,
-    /// Folder of synthetic flats, or a path with {channel}, {band} and {fringe} in it.
+    /// Folder of synthetic flats, or a path with {channel}, {band} and {fringe} in it (MIRI) or {grating} and {filter} (NIRSpec).
     #[arg(long, visible_alias = "flat-data-path", value_name = "PATTERN")]
     flats: Option<PathBuf>,
     /// Only right ascension and declination as backplanes.
@@ -121,21 +126,12 @@ impl Args {
     }
 
     fn options(&self, settings: &Settings) -> Result<Options> {
-        let mut skip: BTreeSet<Stage> = self
+        let skip: BTreeSet<Stage> = self
             .skip_steps
             .iter()
             .map(|n| stage(n))
             .collect::<Result<_>>()?;
-        if let Some(name) = &self.start_step {
-            let first = stage(name)?;
-            skip.extend(Stage::ALL.iter().filter(|s| **s < first));
-        }
-        if let Some(name) = &self.end_step {
-            let last = stage(name)?;
-            // the page tells of every run
-            let after = |s: &&Stage| **s > last && **s != Stage::Report;
-            skip.extend(Stage::ALL.iter().filter(after));
-        }
+        let bound = |name: &Option<String>| name.as_deref().map(stage).transpose();
         let of = |name: &str| {
             steps::find(name)
                 .map(|s| settings.for_step(s, &[]))
@@ -163,6 +159,11 @@ impl Args {
         }
         let groups: BTreeSet<usize> = self.groups_to_use.iter().copied().collect();
         Ok(Options {
+            instrument: match self.instrument.as_str() {
+                "miri" => Some(Instrument::Miri),
+                "nirspec" => Some(Instrument::Nirspec),
+                _ => None,
+            },
             desaturate: self.desaturate,
             groups_to_use: (!groups.is_empty()).then_some(groups),
             background: self.background.clone(),
@@ -172,7 +173,14 @@ impl Args {
             correct_psf: self.correct_psf,
             flats: self.flats.clone(),
             fit: self.fit.is_some() && !self.basic_navigation,
-            spectra: of("extract_1d")?.is_none_or(|s| !s.skip),
+            spectra: match of("extract_1d")? {
+                Some(s) if s.skip => Vec::new(),
+                // none of NIRSpec unless they are asked for
+                Some(s) if !s.sources.contains_key("skip") => vec![Instrument::Miri],
+                _ => Instrument::ALL.to_vec(),
+            },
+            first: bound(&self.start_step)?,
+            last: bound(&self.end_step)?,
             skip,
         })
     }
@@ -232,9 +240,9 @@ fn work(args: &Args, global: &Global, dry: bool, as_json: bool) -> Result<u8> {
     let entries = carry_out(&plan, &context, budget, global)?;
     print(&table(&plan, &entries, &args.root))?;
     let code = code(&plan, &entries);
-    match options.skip.contains(&Stage::Report) {
-        true => Ok(code),
-        false => page(&plan.root, &exec, code),
+    match options.does(Instrument::Miri, Stage::Report) {
+        true => page(&plan.root, &exec, code),
+        false => Ok(code),
     }
 }
 

@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Plan;
-use super::scan::{Exposure, files};
-use super::task::{
-    MEMORY_CUBE, MEMORY_STAGE2, Stage, Task, Work, memory_of_combination, memory_of_ramp,
-};
+use super::scan::{Exposure, Setting, files};
+use super::task::{Instrument, Memory, Stage, Task, Work};
 use super::variant::{Tag, Toggle, Variant, folder, wanted, without};
 use crate::model::Meta;
 use crate::store::flat::flat_path;
@@ -16,6 +14,8 @@ use crate::{Error, Result};
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// Whose exposures are reduced; none for those of both instruments.
+    pub instrument: Option<Instrument>,
     /// Whether saturated parts are replaced from reductions with fewer groups.
     pub desaturate: bool,
     /// Numbers of groups to reduce besides all; none for every number.
@@ -30,22 +30,40 @@ pub struct Options {
     pub defringe_1d: Toggle,
     /// Whether the PSF is corrected for.
     pub correct_psf: Toggle,
-    /// Pattern of the flats' paths, with `{channel}`, `{band}` and `{fringe}`; a folder stands for the usual names in it.
+    /// Pattern of the flats' paths, with `{channel}`, `{band}` and `{fringe}`, or `{grating}` and `{filter}`; a folder stands
+    /// for the usual names of MIRI's in it.
     pub flats: Option<PathBuf>,
     /// Whether the pointing is found from the cubes of all groups, all of them together.
     pub fit: bool,
-    /// Whether spectra are extracted from the cubes.
-    pub spectra: bool,
+    /// Instruments from whose cubes spectra are extracted.
+    pub spectra: Vec<Instrument>,
     /// Steps that are not done; what they made earlier is taken from disk.
     pub skip: BTreeSet<Stage>,
+    /// The first step that is done.
+    pub first: Option<Stage>,
+    /// The last step that is done, but for the page on the run.
+    pub last: Option<Stage>,
 }
 
-/// Exposures by dither position (none: all), tile, channel and band.
-type Groups<'a> = BTreeMap<(Option<i64>, String, String, String), Vec<&'a Exposure>>;
+impl Options {
+    /// Whether a step is done on an instrument's exposures.
+    pub fn does(&self, instrument: Instrument, stage: Stage) -> bool {
+        let place = |s| instrument.place(s);
+        let early = self.first.is_some_and(|first| place(stage) < place(first));
+        let late = self.last.is_some_and(|last| place(stage) > place(last));
+        !self.skip.contains(&stage) && !early && (!late || stage == Stage::Report)
+    }
+}
+
+/// Exposures by dither position (none: all), tile and setting.
+type Groups<'a> = BTreeMap<(Option<i64>, String, &'a Setting), Vec<&'a Exposure>>;
 
 struct Builder<'a> {
     root: &'a Path,
     options: &'a Options,
+    /// Whose exposures are planned now.
+    instrument: Instrument,
+    memory: Memory,
     tasks: Vec<Task>,
     notes: Vec<String>,
     /// Cubes of stage 3 on: (path below the tree of a group count, group count), in the order of the plan.
@@ -72,10 +90,19 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
             Err(e) => broken.push((path.clone(), e)),
         }
     }
-    if exposures.is_empty()
-        && let Some((_, error)) = broken.pop()
-    {
-        return Err(error);
+    if let Some(only) = options.instrument {
+        exposures.retain(|e| e.setting.instrument() == only);
+    }
+    if exposures.is_empty() {
+        return Err(broken.pop().map_or_else(
+            || {
+                Error::input_file(
+                    &stage0,
+                    "holds no exposure of the instrument that is asked for",
+                )
+            },
+            |(_, error)| error,
+        ));
     }
     let mut background = Vec::new();
     if let Some(folder) = &options.background {
@@ -89,42 +116,12 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
             ));
         }
     }
-    let mut builder = Builder {
-        root,
-        options,
-        tasks: Vec::new(),
-        notes: Vec::new(),
-        navigated: Vec::new(),
-    };
-    let most = exposures.iter().map(|e| e.groups).max().unwrap_or(0);
-    let mut counts = vec![None];
-    if options.desaturate {
-        let chosen = |n: &usize| options.groups_to_use.as_ref().is_none_or(|g| g.contains(n));
-        counts.extend((1..most).rev().filter(chosen).map(Some));
-    }
-    for groups in counts {
-        builder.reduction(&exposures, &background, groups);
-    }
-    if options.desaturate {
-        builder.desaturation();
-    }
-    builder.cleaning();
-    builder.plots();
-    builder.films();
-    if options.fit {
-        builder.fit();
-    }
-    let Builder {
-        tasks, mut notes, ..
-    } = builder;
-    let planned = |t: &Task| !options.skip.contains(&t.stage);
-    let tasks: Vec<Task> = tasks.into_iter().filter(planned).collect();
+    let (tasks, notes) = chains(root, &exposures, &background, options);
     if tasks.is_empty() {
         return Err(Error::parameter(
             "no task is left to do; check --skip-steps, --start-step and --end-step",
         ));
     }
-    notes.dedup();
     Ok(Plan {
         root: root.into(),
         tasks,
@@ -133,7 +130,67 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
     })
 }
 
+/// The tasks on these exposures, instrument by instrument, and what is left out.
+fn chains(
+    root: &Path,
+    exposures: &[Exposure],
+    background: &[Exposure],
+    options: &Options,
+) -> (Vec<Task>, Vec<String>) {
+    let mut builder = Builder {
+        root,
+        options,
+        instrument: Instrument::Miri,
+        memory: Memory::of_pixels(0),
+        tasks: Vec::new(),
+        notes: Vec::new(),
+        navigated: Vec::new(),
+    };
+    for instrument in Instrument::ALL {
+        let own = |e: &&Exposure| e.setting.instrument() == *instrument;
+        let exposures: Vec<&Exposure> = exposures.iter().filter(own).collect();
+        if !exposures.is_empty() {
+            builder.instrument = *instrument;
+            builder.chain(&exposures, background);
+        }
+    }
+    if options.fit {
+        builder.fit();
+    }
+    let Builder {
+        tasks, mut notes, ..
+    } = builder;
+    let planned = |t: &Task| options.does(t.instrument, t.stage);
+    let mut told = BTreeSet::new();
+    notes.retain(|n| told.insert(n.clone()));
+    (tasks.into_iter().filter(planned).collect(), notes)
+}
+
 impl Builder<'_> {
+    /// All of an instrument but the films.
+    fn chain(&mut self, exposures: &[&Exposure], background: &[Exposure]) {
+        let pixels = exposures.iter().map(|e| e.pixels).max().unwrap_or(0);
+        self.memory = Memory::of_pixels(pixels);
+        self.navigated.clear();
+        let before = self.tasks.len();
+        let most = exposures.iter().map(|e| e.groups).max().unwrap_or(0);
+        let mut counts = vec![None];
+        if self.options.desaturate {
+            let groups = self.options.groups_to_use.as_ref();
+            let chosen = |n: &usize| groups.is_none_or(|g| g.contains(n));
+            counts.extend((1..most).rev().filter(chosen).map(Some));
+        }
+        for groups in counts {
+            self.reduction(exposures, background, groups);
+        }
+        if self.options.desaturate {
+            self.desaturation();
+        }
+        self.cleaning();
+        self.plots(before);
+        self.films(before);
+    }
+
     fn push(
         &mut self,
         stage: Stage,
@@ -142,7 +199,8 @@ impl Builder<'_> {
         outputs: Vec<PathBuf>,
         memory: u64,
     ) {
-        let task = Task::new(self.root, stage, work, inputs, outputs, memory);
+        let of = self.instrument;
+        let task = Task::new(self.root, of, stage, work, inputs, outputs, memory);
         self.tasks.push(task);
     }
 
@@ -152,6 +210,9 @@ impl Builder<'_> {
             Some(_) => o.background_subtract,
             None => Toggle::No,
         };
+        if self.instrument == Instrument::Nirspec {
+            return wanted(&[(Tag::Bg, background)]);
+        }
         wanted(&[
             (Tag::Bg, background),
             (Tag::Fringe, o.defringe),
@@ -163,7 +224,7 @@ impl Builder<'_> {
     /// Stages 1 to 3 and what is made of their cubes one by one, with the first `groups` groups or all.
     fn reduction(
         &mut self,
-        exposures: &[Exposure],
+        exposures: &[&Exposure],
         background: &[Exposure],
         groups: Option<usize>,
     ) {
@@ -178,12 +239,11 @@ impl Builder<'_> {
                 Some(n) => n,
                 None => exposure.groups,
             };
-            used.push(exposure);
             let name = |suffix: &str| format!("{}_{suffix}.fits", exposure.root);
             let mut uncal = exposure.path.clone();
             if groups.is_some() {
                 let trimmed = tree.join("stage0").join(name("uncal"));
-                let memory = memory_of_ramp(exposure, n);
+                let memory = self.memory.ramp(exposure.ints, n);
                 self.push(
                     Stage::RemoveGroups,
                     Work::RemoveGroups { groups: n },
@@ -200,9 +260,19 @@ impl Builder<'_> {
                 Work::Stage1 { groups: n },
                 vec![uncal],
                 vec![rate.clone(), stage1.join(name("rateints"))],
-                memory_of_ramp(exposure, n),
+                self.memory.ramp(exposure.ints, n),
             );
-            self.stage2(exposure, background, &rate, &tree);
+            if exposure.lit {
+                used.push(exposure);
+                self.stage2(exposure, background, &rate, &tree);
+            } else {
+                self.notes.push(format!(
+                    "{}: no light falls on {} with {}; it is left out from stage 2 on",
+                    exposure.root,
+                    exposure.detector,
+                    exposure.setting.key().replace('_', " ")
+                ));
+            }
         }
         let variants = self.variants();
         for variant in without(&variants, Tag::of_cubes) {
@@ -228,8 +298,10 @@ impl Builder<'_> {
                 members = matching.map(|b| b.path.clone()).collect();
                 if members.is_empty() {
                     self.notes.push(format!(
-                        "{}: no background exposure of {} {} {}; it is left out of the variants with bg",
-                        exposure.root, exposure.detector, exposure.channel, exposure.band
+                        "{}: no background exposure of {} {}; it is left out of the variants with bg",
+                        exposure.root,
+                        exposure.detector,
+                        exposure.setting.key().replace('_', " ")
                     ));
                     continue;
                 }
@@ -252,7 +324,7 @@ impl Builder<'_> {
                 work,
                 inputs,
                 vec![cal.clone()],
-                MEMORY_STAGE2,
+                self.memory.stage2(),
             );
             let fringe = |v: &Variant| v.contains(&Tag::Fringe) && v.contains(&Tag::Bg) == bg;
             if needed.iter().any(fringe) {
@@ -262,7 +334,7 @@ impl Builder<'_> {
                     Work::Defringe,
                     vec![cal],
                     vec![out],
-                    MEMORY_STAGE2,
+                    self.memory.stage2(),
                 );
             }
         }
@@ -281,7 +353,7 @@ impl Builder<'_> {
         let dithers: BTreeSet<i64> = exposures.iter().map(|e| e.dither).collect();
         for e in exposures {
             let mut put = |dither| {
-                let key = (dither, e.tile.clone(), e.channel.clone(), e.band.clone());
+                let key = (dither, e.tile.clone(), &e.setting);
                 sets.entry(key).or_default().push(e);
             };
             put(Some(e.dither));
@@ -289,11 +361,11 @@ impl Builder<'_> {
                 put(None);
             }
         }
-        let untiled: BTreeSet<_> = sets.keys().map(|(d, _, c, b)| (d, c, b)).collect();
+        let untiled: BTreeSet<_> = sets.keys().map(|(d, _, setting)| (d, *setting)).collect();
         let tiled = untiled.len() != sets.len();
         let mut spectra: BTreeMap<(Option<i64>, String), Vec<PathBuf>> = BTreeMap::new();
         let mut cubes = Vec::new();
-        for ((dither, tile, channel, band), members) in &sets {
+        for ((dither, tile, setting), members) in &sets {
             let name = folder(*dither, variant);
             let out = tree.join("stage3").join(&name);
             let mut images = tree.join("stage2");
@@ -313,12 +385,12 @@ impl Builder<'_> {
                 false => "Level3".to_owned(),
             };
             let mut outputs = Vec::new();
-            for number in channel.chars() {
-                let stem = format!("{product}_ch{number}-{}", band.to_lowercase());
+            for label in setting.cubes() {
+                let stem = format!("{product}_{label}");
                 let cube = out.join(format!("{stem}_s3d.fits"));
                 outputs.push(cube.clone());
                 cubes.push((cube, name.clone(), *dither));
-                if self.options.spectra {
+                if self.options.spectra.contains(&self.instrument) {
                     let spectrum = out.join(format!("{stem}_x1d.fits"));
                     outputs.push(spectrum.clone());
                     spectra
@@ -329,19 +401,25 @@ impl Builder<'_> {
             }
             let association = tree
                 .join("stage2")
-                .join(format!("{channel}_{band}_dither-{name}_{tile}_asn.json"));
+                .join(format!("{}_dither-{name}_{tile}_asn.json", setting.key()));
             let work = Work::Stage3 {
                 association,
                 product,
             };
-            let memory = memory_of_combination(members.len());
+            let memory = self.memory.combination(members.len());
             self.push(Stage::Stage3, work, inputs, outputs, memory);
         }
         for paths in spectra.into_values() {
             let has = |part: &str| paths.iter().any(|p| p.to_string_lossy().contains(part));
             if has("_ch1-medium_") && has("_ch3-short_") {
                 let work = Work::SpectralLeak;
-                self.push(Stage::Stage3, work, paths.clone(), paths, MEMORY_CUBE);
+                self.push(
+                    Stage::Stage3,
+                    work,
+                    paths.clone(),
+                    paths,
+                    self.memory.cube(),
+                );
             }
         }
         for (cube, _, dither) in cubes {
@@ -387,7 +465,7 @@ impl Builder<'_> {
                         Work::Cube("defringe_1d"),
                         vec![cube.to_path_buf()],
                         vec![source.clone()],
-                        MEMORY_CUBE,
+                        self.memory.cube(),
                     );
                 }
                 let outputs = vec![navigated.clone()];
@@ -396,7 +474,7 @@ impl Builder<'_> {
                     Work::Navigate,
                     vec![source],
                     outputs,
-                    MEMORY_CUBE,
+                    self.memory.cube(),
                 );
                 have.push(plain);
             }
@@ -411,7 +489,7 @@ impl Builder<'_> {
                     Work::Cube("psf"),
                     vec![navigated],
                     outputs,
-                    MEMORY_CUBE,
+                    self.memory.cube(),
                 );
             }
             if let Ok(relative) = last.strip_prefix(tree) {
@@ -461,7 +539,7 @@ impl Builder<'_> {
                 continue;
             };
             let output = moved(self.root, &relative, "stage3_desaturated");
-            let memory = MEMORY_CUBE * inputs.len() as u64;
+            let memory = self.memory.cube() * inputs.len() as u64;
             self.push(
                 Stage::Desaturate,
                 Work::Desaturate,
@@ -472,7 +550,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Flats and despiking of the single dithers.
+    /// Flats of the single dithers, and despiking of these (of combined cubes as well for NIRSpec).
     fn cleaning(&mut self) {
         let all: Vec<PathBuf> = self
             .navigated
@@ -486,7 +564,8 @@ impl Builder<'_> {
                     .map(|n| n.to_string_lossy().into_owned())
             };
             let variant = name(relative.parent()).unwrap_or_default();
-            if variant.starts_with("combined") {
+            let combined = variant.starts_with("combined");
+            if combined && self.instrument == Instrument::Miri {
                 continue;
             }
             let file = name(Some(&relative)).unwrap_or_default();
@@ -494,62 +573,61 @@ impl Builder<'_> {
                 true => moved(self.root, &relative, "stage3_desaturated"),
                 false => self.root.join(&relative),
             };
-            if !self.options.skip.contains(&Stage::Flat) {
-                match self.flat(&variant, &file) {
-                    Ok(flat) => {
-                        let output = moved(self.root, &relative, "stage4_flat");
-                        let inputs = vec![before.clone(), flat.clone()];
-                        self.push(
-                            Stage::Flat,
-                            Work::Flat(flat),
-                            inputs,
-                            vec![output.clone()],
-                            MEMORY_CUBE,
-                        );
+            for (stage, folder) in self.instrument.cleaning() {
+                let output = moved(self.root, &relative, folder);
+                if !self.options.does(self.instrument, stage) {
+                    // made by an earlier run
+                    if output.is_file() {
                         before = output;
                     }
-                    Err(why) => self.notes.push(why),
+                    continue;
                 }
-            } else {
-                // made by an earlier run
-                let earlier = moved(self.root, &relative, "stage4_flat");
-                if earlier.is_file() {
-                    before = earlier;
-                }
+                let (work, mut inputs) = match stage {
+                    Stage::Flat if combined => continue,
+                    Stage::Flat => match self.flat(&variant, &file) {
+                        Ok(flat) => (Work::Flat(flat.clone()), vec![flat]),
+                        Err(why) => {
+                            self.notes.push(why);
+                            continue;
+                        }
+                    },
+                    _ => (Work::Cube("despike"), Vec::new()),
+                };
+                inputs.insert(0, before);
+                let outputs = vec![output.clone()];
+                self.push(stage, work, inputs, outputs, self.memory.cube());
+                before = output;
             }
-            let output = moved(self.root, &relative, "stage5_despike");
-            self.push(
-                Stage::Despike,
-                Work::Cube("despike"),
-                vec![before],
-                vec![output],
-                MEMORY_CUBE,
-            );
         }
     }
 
-    /// Summary plots of every navigated cube that is made, and of those that earlier runs left where their step is not done.
-    fn plots(&mut self) {
+    /// Summary plots of every navigated cube that is made by tasks from a place on, and of those that earlier runs left where
+    /// their step is not done.
+    fn plots(&mut self, from: usize) {
         let navigated = |p: &&PathBuf| p.to_string_lossy().ends_with("_nav.fits");
-        let made = self.tasks.iter().filter_map(|t| t.outputs.first());
+        let made = self.tasks[from..].iter().filter_map(|t| t.outputs.first());
         let mut cubes: Vec<PathBuf> = made.filter(navigated).cloned().collect();
         let main = self.navigated.iter().filter(|(_, n)| *n == usize::MAX);
-        let flat = main.map(|(p, _)| moved(self.root, p, "stage4_flat"));
-        cubes.extend(flat.filter(|p| self.options.skip.contains(&Stage::Flat) && p.is_file()));
+        let (stage, folder) = self.instrument.cleaning()[0];
+        let earlier = main.map(|(p, _)| moved(self.root, p, folder));
+        let left = !self.options.does(self.instrument, stage);
+        cubes.extend(earlier.filter(|p| left && p.is_file()));
         let mut seen = BTreeSet::new();
         for cube in cubes.into_iter().filter(|c| seen.insert(c.clone())) {
             let Some(plot) = plot_of(self.root, &cube) else {
                 continue;
             };
-            self.push(Stage::Plot, Work::Plot, vec![cube], vec![plot], MEMORY_CUBE);
+            let memory = self.memory.cube();
+            self.push(Stage::Plot, Work::Plot, vec![cube], vec![plot], memory);
         }
     }
 
-    /// A film of the dithers of every band, stage and variant of the main tree; none of combined cubes.
-    fn films(&mut self) {
+    /// A film of the dithers of every band, stage and variant of the main tree that tasks from a place on make; none of combined
+    /// cubes.
+    fn films(&mut self, from: usize) {
         let mut films: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
         let navigated = |p: &&PathBuf| p.to_string_lossy().ends_with("_nav.fits");
-        let made = self.tasks.iter().filter_map(|t| t.outputs.first());
+        let made = self.tasks[from..].iter().filter_map(|t| t.outputs.first());
         for cube in made.filter(navigated) {
             if let Some(film) = film_of(self.root, cube) {
                 films.entry(film).or_default().push(cube.clone());
@@ -557,7 +635,7 @@ impl Builder<'_> {
         }
         for (film, mut cubes) in films {
             cubes.sort();
-            let memory = MEMORY_CUBE * cubes.len() as u64;
+            let memory = self.memory.cube() * cubes.len() as u64;
             self.push(Stage::Animate, Work::Animate, cubes, vec![film], memory);
         }
     }
@@ -566,23 +644,35 @@ impl Builder<'_> {
     fn flat(&self, variant: &str, file: &str) -> std::result::Result<PathBuf, String> {
         let Some(pattern) = &self.options.flats else {
             return Err(
-                "flat: skipped, no flats were given (--flats); despike reads the stage before"
+                "flat: skipped, no flats were given (--flats); what follows reads the stage before"
                     .into(),
             );
         };
-        let part = file
-            .split('_')
-            .find_map(|p| p.strip_prefix("ch")?.split_once('-'));
-        let Some((channel, band)) = part else {
+        // what calwebb appends to the name of the product
+        let part = file.split('_').rev().find_map(|p| p.split_once('-'));
+        let Some((first, second)) = part else {
             return Err(format!(
-                "flat: skipped for {file}, whose channel and band are not in its name"
+                "flat: skipped for {file}, whose name does not tell of what it is"
             ));
         };
         // the headers that the cube will have, of what names of flats are made of
         let mut meta = Meta::default();
-        meta.primary.set("INSTRUME", "MIRI", "");
-        meta.primary.set("CHANNEL", channel, "");
-        meta.primary.set("BAND", band.to_uppercase().as_str(), "");
+        let upper = second.to_uppercase();
+        let cards = match self.instrument {
+            Instrument::Miri => [
+                ("INSTRUME", "MIRI".to_owned()),
+                ("CHANNEL", first.trim_start_matches("ch").to_owned()),
+                ("BAND", upper),
+            ],
+            Instrument::Nirspec => [
+                ("INSTRUME", "NIRSPEC".to_owned()),
+                ("GRATING", first.to_uppercase()),
+                ("FILTER", upper),
+            ],
+        };
+        for (keyword, value) in &cards {
+            meta.primary.set(keyword, value.as_str(), "");
+        }
         if variant.split('_').any(|t| t == Tag::Fringe.name()) {
             meta.primary.set("S_RESFRI", "COMPLETE", "");
         }
@@ -591,7 +681,7 @@ impl Builder<'_> {
             return Ok(path);
         }
         Err(format!(
-            "flat: skipped for channel {channel} {band}, as there is no {}; despike reads the stage before",
+            "flat: skipped for {first} {second}, as there is no {}; what follows reads the stage before",
             path.display()
         ))
     }
@@ -675,6 +765,179 @@ mod tests {
             root.join("plots/stage5_flat/d2/Level3_g395h-f290lp_s3d_nav.png")
         );
         assert!(plot_of(root, Path::new("/elsewhere/a_nav.fits")).is_none());
+    }
+
+    fn nirspec(dither: i64, detector: &str, grating: &str, lit: bool) -> Exposure {
+        Exposure {
+            path: format!("/data/stage0/{grating}_{dither}_{detector}_uncal.fits").into(),
+            root: format!("{grating}_{dither}_{detector}"),
+            detector: detector.into(),
+            setting: Setting::Ifu {
+                filter: if grating == "PRISM" {
+                    "CLEAR"
+                } else {
+                    "F290LP"
+                }
+                .into(),
+                grating: grating.into(),
+            },
+            lit,
+            pixels: 2048 * 2048,
+            dither,
+            tile: "001_01".into(),
+            groups: 5,
+            ints: 1,
+            target: "URANUS".into(),
+        }
+    }
+
+    /// Names of the products of a step, in order.
+    fn made(tasks: &[Task], stage: Stage) -> Vec<String> {
+        let of = tasks.iter().filter(|t| t.stage == stage);
+        let relative = |p: &PathBuf| p.strip_prefix("/data").expect("below").to_owned();
+        let names = of.flat_map(|t| t.outputs.iter().map(relative));
+        names.map(|p| p.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn nirspec_has_folders_and_an_order_of_its_own() {
+        let exposures = [
+            nirspec(1, "nrs1", "G395H", true),
+            nirspec(1, "nrs2", "G395H", true),
+            nirspec(2, "nrs1", "G395H", true),
+            nirspec(1, "nrs1", "PRISM", true),
+            nirspec(1, "nrs2", "PRISM", false),
+        ];
+        let flats = tempfile::tempdir().expect("a folder");
+        std::fs::write(flats.path().join("g395h_f290lp.fits"), "").expect("written");
+        let options = Options {
+            desaturate: true,
+            groups_to_use: Some([3].into()),
+            flats: Some(flats.path().join("{grating}_{filter}.fits")),
+            // of MIRI only
+            defringe_1d: Toggle::Both,
+            ..Options::default()
+        };
+        let (tasks, notes) = chains(Path::new("/data"), &exposures, &[], &options);
+        let made = |stage| made(&tasks, stage);
+        assert_eq!(made(Stage::Stage1).len(), 20, "the dark detector too");
+        assert_eq!(
+            made(Stage::Stage2)[..4],
+            [
+                "G395H_1_nrs1",
+                "G395H_1_nrs2",
+                "G395H_2_nrs1",
+                "PRISM_1_nrs1"
+            ]
+            .map(|r| format!("stage2/{r}_cal.fits"))
+        );
+        let cubes = [
+            "combined/Level3_prism-clear_s3d",
+            "combined/Level3_g395h-f290lp_s3d",
+            "d1/Level3_prism-clear_s3d",
+            "d1/Level3_g395h-f290lp_s3d",
+            "d2/Level3_g395h-f290lp_s3d",
+        ];
+        assert_eq!(
+            made(Stage::Stage3)[..5],
+            cubes.map(|c| format!("stage3/{c}.fits"))
+        );
+        assert_eq!(
+            made(Stage::Desaturate),
+            cubes.map(|c| format!("stage3_desaturated/{c}_nav.fits"))
+        );
+        assert_eq!(
+            made(Stage::Despike),
+            cubes.map(|c| format!("stage4_despike/{c}_nav.fits"))
+        );
+        let flat =
+            ["d1", "d2"].map(|d| format!("stage5_flat/{d}/Level3_g395h-f290lp_s3d_nav.fits"));
+        assert_eq!(made(Stage::Flat), flat);
+        assert!(made(Stage::Defringe1d).is_empty() && made(Stage::Psf).is_empty());
+        let of = |name: &str| tasks.iter().find(|t| t.name == name).expect(name);
+        let last = of("stage5_flat/d1/Level3_g395h-f290lp_s3d_nav");
+        assert_eq!(
+            last.inputs,
+            [
+                PathBuf::from("/data/stage4_despike/d1/Level3_g395h-f290lp_s3d_nav.fits"),
+                flats.path().join("g395h_f290lp.fits")
+            ]
+        );
+        let both = of("stage3/d1/Level3_g395h-f290lp_s3d");
+        assert_eq!(both.inputs.len(), 2, "both detectors in one cube");
+        let Work::Stage3 { association, .. } = &both.work else {
+            panic!("{both:?}");
+        };
+        assert!(association.ends_with("stage2/F290LP_G395H_dither-d1_001_01_asn.json"));
+        let told = |what: &str| notes.iter().filter(|n| n.contains(what)).count();
+        assert_eq!(
+            (
+                told("no light falls on nrs2"),
+                told("flat: skipped for prism clear")
+            ),
+            (1, 1)
+        );
+        // what comes first and last is by NIRSpec's order
+        for (first, last, left) in [
+            (
+                Some(Stage::Flat),
+                None,
+                ["flat", "plot", "animate"].as_slice(),
+            ),
+            (
+                Some(Stage::Navigate),
+                Some(Stage::Despike),
+                &["navigate", "desaturate", "despike"],
+            ),
+        ] {
+            let some = Options {
+                first,
+                last,
+                ..options.clone()
+            };
+            let (tasks, _) = chains(Path::new("/data"), &exposures, &[], &some);
+            let mut stages: Vec<&str> = tasks.iter().map(|t| t.stage.name()).collect();
+            stages.dedup();
+            stages.sort_unstable();
+            stages.dedup();
+            let mut left = left.to_vec();
+            left.sort_unstable();
+            assert_eq!(stages, left);
+        }
+    }
+
+    #[test]
+    fn both_instruments_lie_side_by_side() {
+        let miri = Exposure {
+            setting: Setting::Mrs {
+                channel: "12".into(),
+                band: "SHORT".into(),
+            },
+            detector: "MIRIFUSHORT".into(),
+            pixels: 1032 * 1024,
+            dither: 3,
+            ..nirspec(1, "a", "G395H", true)
+        };
+        let exposures = [nirspec(1, "nrs1", "G395H", true), miri];
+        let (tasks, _) = chains(Path::new("/data"), &exposures, &[], &Options::default());
+        let cubes = made(&tasks, Stage::Stage3);
+        // each has one dither only
+        assert_eq!(
+            cubes,
+            [
+                "stage3/d3/Level3_ch1-short_s3d.fits",
+                "stage3/d3/Level3_ch2-short_s3d.fits",
+                "stage3/d1/Level3_g395h-f290lp_s3d.fits",
+            ]
+        );
+        let of = |i| {
+            tasks
+                .iter()
+                .filter(|t| t.instrument == i)
+                .map(|t| t.memory)
+                .max()
+        };
+        assert!(of(Instrument::Nirspec) > of(Instrument::Miri));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Carrying out a plan: what is missing or out of date, several tasks at a time, one failure not stopping the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -178,7 +178,7 @@ fn sweep(plan: &Plan) {
 
 /// Tasks that differ only in the number of groups their data are of are done together, sharing what does not depend on
 /// it; every other task is done by itself. In an order in which they can be done.
-fn families(plan: &Plan) -> Vec<Vec<usize>> {
+fn families(plan: &Plan, links: &Links) -> Vec<Vec<usize>> {
     let mut all: BTreeMap<(Stage, bool, String), Vec<usize>> = BTreeMap::new();
     for (i, task) in plan.tasks.iter().enumerate() {
         let name = match task.work {
@@ -192,7 +192,30 @@ fn families(plan: &Plan) -> Vec<Vec<usize>> {
         let key = (task.stage, task.work == Work::SpectralLeak, name);
         all.entry(key).or_default().push(i);
     }
-    all.into_values().collect()
+    in_order(all.into_values().collect(), &links.needs)
+}
+
+/// Families in the order given, but that those whose inputs come later (NIRSpec's last steps are not in the order of MIRI's)
+/// wait behind all others.
+fn in_order(families: Vec<Vec<usize>>, needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut done = vec![false; needs.len()];
+    let mut waiting: VecDeque<Vec<usize>> = families.into();
+    let mut out = Vec::with_capacity(waiting.len());
+    // a task needs earlier ones only, so that in a round at least one is ready
+    let mut passed = 0;
+    while let Some(family) = waiting.pop_front() {
+        let of_others = |n: &&usize| !family.contains(n);
+        let mut before = family.iter().flat_map(|i| &needs[*i]).filter(of_others);
+        if passed < waiting.len() && before.any(|n| !done[*n]) {
+            waiting.push_back(family);
+            passed += 1;
+            continue;
+        }
+        family.iter().for_each(|i| done[*i] = true);
+        out.push(family);
+        passed = 0;
+    }
+    out
 }
 
 /// What is known of the tasks that have ended.
@@ -226,7 +249,7 @@ pub fn execute(
     let _held = hold(&plan.root)?;
     sweep(plan);
     let links = links(plan);
-    let families = families(plan);
+    let families = families(plan, &links);
     let mut home = vec![0; plan.tasks.len()];
     for (f, members) in families.iter().enumerate() {
         members.iter().for_each(|i| home[*i] = f);
@@ -438,5 +461,19 @@ impl<'a> Job<'a> {
         let basis = due.basis;
         Record { basis, outputs }.write(root, &task.name)?;
         Ok((Outcome::Made(due.why), products))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_come_behind_what_they_need() {
+        // 0 and 1 make what 2 and 3 need; 4 (a flat) needs 5 (a despiked cube), which needs 3
+        let needs = vec![vec![], vec![], vec![0, 1], vec![1], vec![5], vec![3]];
+        let given = vec![vec![4], vec![2, 3], vec![0], vec![1], vec![5]];
+        let got = in_order(given, &needs);
+        assert_eq!(got, [vec![0], vec![1], vec![2, 3], vec![5], vec![4]]);
     }
 }

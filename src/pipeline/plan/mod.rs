@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 pub use build::{Options, build};
 pub use execute::{Entry, Outcome, execute};
-pub use task::{Stage, Task, Work};
+pub use task::{Instrument, Stage, Task, Work};
 pub use variant::{Tag, Toggle};
 
 use crate::Error;

@@ -2,9 +2,61 @@
 
 use std::path::{Path, PathBuf};
 
+use super::task::Instrument;
 use crate::formats::fits::FitsFile;
 use crate::model::Meta;
+use crate::wcs::nirspec;
 use crate::{Error, Result};
+
+/// What disperses the light: exposures of one setting (of a dither and tile) are combined.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Setting {
+    /// MIRI's MRS.
+    Mrs {
+        /// `CHANNEL`, as in `12`.
+        channel: String,
+        /// `BAND`, as in `SHORT`.
+        band: String,
+    },
+    /// NIRSpec's IFU.
+    Ifu {
+        /// `FILTER`, as in `F290LP`.
+        filter: String,
+        /// `GRATING`, as in `G395H`.
+        grating: String,
+    },
+}
+
+impl Setting {
+    /// What the names of associations begin with.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Mrs { channel, band } => format!("{channel}_{band}"),
+            Self::Ifu { filter, grating } => format!("{filter}_{grating}"),
+        }
+    }
+
+    /// What calwebb appends to the name of a product for each cube of this setting.
+    pub fn cubes(&self) -> Vec<String> {
+        match self {
+            Self::Mrs { channel, band } => channel
+                .chars()
+                .map(|number| format!("ch{number}-{}", band.to_lowercase()))
+                .collect(),
+            Self::Ifu { filter, grating } => {
+                vec![format!("{grating}-{filter}").to_lowercase()]
+            }
+        }
+    }
+
+    /// Whose it is.
+    pub fn instrument(&self) -> Instrument {
+        match self {
+            Self::Mrs { .. } => Instrument::Miri,
+            Self::Ifu { .. } => Instrument::Nirspec,
+        }
+    }
+}
 
 /// Facts of one exposure.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,10 +67,12 @@ pub struct Exposure {
     pub root: String,
     /// `DETECTOR`.
     pub detector: String,
-    /// `CHANNEL`, as in `12`.
-    pub channel: String,
-    /// `BAND`, as in `SHORT`.
-    pub band: String,
+    /// Channel and band, or filter and grating.
+    pub setting: Setting,
+    /// Whether light of this setting falls on the detector.
+    pub lit: bool,
+    /// Pixels of an image.
+    pub pixels: u64,
     /// `PATT_NUM`, the dither position, from 1.
     pub dither: i64,
     /// `OBSERVTN`_`ACT_ID`, the tile of a mosaic.
@@ -32,7 +86,7 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    /// Reads the header of an exposure of MIRI's MRS.
+    /// Reads the header of an exposure of MIRI's MRS or NIRSpec's IFU.
     ///
     /// # Errors
     /// [`Error::Input`] where it is of another mode or lacks a keyword, [`Error::Format`] where it is not FITS.
@@ -46,15 +100,31 @@ impl Exposure {
             primary: first.header.clone(),
             ..Meta::default()
         };
-        let kind = meta.need_str("EXP_TYPE")?;
-        if kind != "MIR_MRS" {
-            return Err(Error::input_file(
-                path,
-                format!(
-                    "EXP_TYPE = {kind} is not supported yet; run takes MIRI MRS exposures (MIR_MRS)"
-                ),
-            ));
-        }
+        let text = |keyword: &str| meta.need_str(keyword).map(str::to_owned);
+        let (setting, lit) = match meta.need_str("EXP_TYPE")? {
+            "MIR_MRS" => {
+                let (channel, band) = (text("CHANNEL")?, text("BAND")?);
+                (Setting::Mrs { channel, band }, true)
+            }
+            "NRS_IFU" => {
+                let lit = nirspec::Setting::from_meta(&meta)?.has_light();
+                let (filter, grating) = (text("FILTER")?, text("GRATING")?);
+                (Setting::Ifu { filter, grating }, lit)
+            }
+            kind => {
+                return Err(Error::input_file(
+                    path,
+                    format!(
+                        "EXP_TYPE = {kind} is not supported; run takes MIRI MRS exposures (MIR_MRS) and NIRSpec IFU exposures (NRS_IFU)"
+                    ),
+                ));
+            }
+        };
+        let sci = file.need("SCI")?;
+        let pixels = match file.shape(sci)? {
+            [.., ny, nx] => (ny * nx) as u64,
+            _ => 0,
+        };
         let count = |keyword: &str| -> Result<usize> {
             let value = meta.need_i64(keyword)?;
             usize::try_from(value).map_err(|_| {
@@ -67,8 +137,9 @@ impl Exposure {
         Ok(Self {
             root: meta.root(),
             detector: meta.need_str("DETECTOR")?.into(),
-            channel: meta.need_str("CHANNEL")?.into(),
-            band: meta.need_str("BAND")?.into(),
+            setting,
+            lit,
+            pixels,
             dither: meta.need_i64("PATT_NUM")?,
             tile: format!(
                 "{}_{}",
@@ -82,10 +153,9 @@ impl Exposure {
         })
     }
 
-    /// Whether a background exposure fits this one: of the same detector, channels and band.
+    /// Whether a background exposure fits this one: of the same detector and setting.
     pub fn matches(&self, other: &Self) -> bool {
-        (&self.detector, &self.channel, &self.band)
-            == (&other.detector, &other.channel, &other.band)
+        (&self.detector, &self.setting) == (&other.detector, &other.setting)
     }
 }
 

@@ -2,9 +2,45 @@
 
 use std::path::{Path, PathBuf};
 
-use super::scan::Exposure;
+/// Whose exposures a task is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Instrument {
+    /// MIRI's medium-resolution spectrometer.
+    Miri,
+    /// NIRSpec's integral-field unit.
+    Nirspec,
+}
 
-/// Steps of the chain, in the order of MIRI.
+impl Instrument {
+    /// All, in the order in which they are planned.
+    pub const ALL: &[Self] = &[Self::Miri, Self::Nirspec];
+
+    /// The last two steps on single cubes, in order, with the folders of their products.
+    pub fn cleaning(self) -> [(Stage, &'static str); 2] {
+        match self {
+            Self::Miri => [
+                (Stage::Flat, "stage4_flat"),
+                (Stage::Despike, "stage5_despike"),
+            ],
+            Self::Nirspec => [
+                (Stage::Despike, "stage4_despike"),
+                (Stage::Flat, "stage5_flat"),
+            ],
+        }
+    }
+
+    /// Place of a step in the chain.
+    pub fn place(self, stage: Stage) -> usize {
+        let swapped = match (self, stage) {
+            (Self::Nirspec, Stage::Flat) => Stage::Despike,
+            (Self::Nirspec, Stage::Despike) => Stage::Flat,
+            _ => stage,
+        };
+        swapped as usize
+    }
+}
+
+/// Steps of the chain, in the order of MIRI; NIRSpec's cubes are despiked before the flat is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// Inputs with fewer groups.
@@ -130,6 +166,8 @@ pub enum Work {
 /// A task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
+    /// Whose exposures it is about.
+    pub instrument: Instrument,
     /// The step of the chain it belongs to.
     pub stage: Stage,
     /// What it does.
@@ -144,33 +182,54 @@ pub struct Task {
     pub memory: u64,
 }
 
-/// Bytes stage 1 takes: the ramp in single precision with its flags, and as much again.
-pub fn memory_of_ramp(exposure: &Exposure, groups: usize) -> u64 {
-    let values = (exposure.ints * groups) as u64 * PIXELS;
-    200 * MB + values * 12
+/// Bytes that tasks on exposures or cubes of an instrument may take, estimated.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Of an image's pixels.
+    pixels: u64,
 }
 
 const MB: u64 = 1 << 20;
-/// Pixels of a detector.
+/// Pixels of the detectors of MIRI.
 const PIXELS: u64 = 1032 * 1024;
-/// Bytes stage 2 takes for one exposure.
-pub const MEMORY_STAGE2: u64 = 300 * MB;
-/// Bytes stage 3 takes for cubes and references.
-const MEMORY_STAGE3: u64 = 200 * MB;
-/// Bytes stage 3 takes for each exposure.
-const MEMORY_EXPOSURE: u64 = 60 * MB;
-/// Bytes a step on a cube takes.
-pub const MEMORY_CUBE: u64 = 200 * MB;
 
-/// Bytes stage 3 takes.
-pub fn memory_of_combination(exposures: usize) -> u64 {
-    MEMORY_STAGE3 + exposures as u64 * MEMORY_EXPOSURE
+impl Memory {
+    /// With images of so many pixels.
+    pub fn of_pixels(pixels: u64) -> Self {
+        Self { pixels }
+    }
+
+    /// So many megabytes for images of MIRI, in proportion for others.
+    fn scaled(self, megabytes: u64) -> u64 {
+        megabytes * MB * self.pixels / PIXELS
+    }
+
+    /// Stage 1: the ramp in single precision with its flags, and as much again.
+    pub fn ramp(self, ints: usize, groups: usize) -> u64 {
+        self.scaled(200) + (ints * groups) as u64 * self.pixels * 12
+    }
+
+    /// Stage 2 of one exposure.
+    pub fn stage2(self) -> u64 {
+        self.scaled(300)
+    }
+
+    /// Stage 3: cubes and references, and what each exposure takes.
+    pub fn combination(self, exposures: usize) -> u64 {
+        self.scaled(200) + exposures as u64 * self.scaled(60)
+    }
+
+    /// A step on a cube.
+    pub fn cube(self) -> u64 {
+        self.scaled(200)
+    }
 }
 
 impl Task {
     /// A task named after its first output.
     pub fn new(
         root: &Path,
+        instrument: Instrument,
         stage: Stage,
         work: Work,
         inputs: Vec<PathBuf>,
@@ -188,6 +247,7 @@ impl Task {
             name += ":spectral_leak";
         }
         Self {
+            instrument,
             stage,
             work,
             name,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::record::{Basis, Trace, name_of};
-use super::task::{Task, Work, below_groups};
+use super::task::{Instrument, Task, Work, below_groups};
 use crate::exec::Exec;
 use crate::formats::fits::FitsFile;
 use crate::model::{Cubes, Meta, Spectra};
@@ -61,7 +61,7 @@ pub enum Done {
     Skipped(String),
 }
 
-/// Steps that MIRI exposures of three groups or fewer go without.
+/// Steps that MIRI's exposures of three groups or fewer go without.
 const FEW_GROUPS: &[&str] = &["firstframe", "lastframe", "rscd", "jump"];
 
 /// Steps of stage 2 that are left to stage 3.
@@ -103,14 +103,20 @@ impl Context<'_> {
         let own = self.settings.clone();
         let with = |texts: Vec<String>| own.clone().assignments(texts.iter().map(String::as_str));
         match &task.work {
-            Work::Stage1 { groups } if *groups <= 3 => with(off(FEW_GROUPS)),
+            Work::Stage1 { groups } if *groups <= 3 && task.instrument == Instrument::Miri => {
+                with(off(FEW_GROUPS))
+            }
             Work::Stage2 { .. } => with(off(LEFT_TO_STAGE3)),
             Work::Stage3 { .. } => {
-                let values = [
-                    ("output_type", Value::from("band")),
-                    ("coord_system", Value::from("ifualign")),
-                ];
-                Ok(own.beneath("run", table("cube_build", &values)))
+                let mut values = vec![("coord_system", Value::from("ifualign"))];
+                if task.instrument == Instrument::Miri {
+                    values.push(("output_type", Value::from("band")));
+                }
+                let mut all = table("cube_build", &values);
+                if task.instrument == Instrument::Nirspec {
+                    all.extend(table("extract_1d", &[("skip", Value::from(true))]));
+                }
+                Ok(own.beneath("run", all))
             }
             Work::RemoveGroups { groups } => with(vec![format!("trim_groups.ngroups={groups}")]),
             Work::Cube("psf") => match self.kernel_paths {
