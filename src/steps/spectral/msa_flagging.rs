@@ -166,16 +166,17 @@ fn stuck(text: &str) -> std::result::Result<Vec<Shutter>, String> {
     for (i, shutter) in list.iter().enumerate() {
         let mut is_open = false;
         for key in STATES {
-            let state = shutter.get(key).and_then(Value::as_str);
-            let state = state.ok_or_else(|| format!("has no text '{key}' in its entry {i}"))?;
-            is_open |= state == "open";
+            let state = shutter.get(key);
+            let state = state.ok_or_else(|| format!("has no '{key}' in its entry {i}"))?;
+            is_open |= state.as_str() == Some("open");
         }
         if is_open {
             let number = |key: &str| {
-                let number = shutter.get(key).and_then(Value::as_u64);
+                let number = shutter.get(key).and_then(Value::as_f64);
                 number
-                    .and_then(|n| usize::try_from(n).ok())
-                    .ok_or_else(|| format!("has no number '{key}' in its entry {i}"))
+                    .filter(|n| (1.0..1e6).contains(n) && n.fract() == 0.0)
+                    .map(|n| n as usize)
+                    .ok_or_else(|| format!("has no number from 1 as '{key}' in its entry {i}"))
             };
             open.push(Shutter {
                 quadrant: number("Q")?,

@@ -31,7 +31,7 @@ pub struct Shutter {
 #[derive(Debug)]
 struct Quadrant {
     /// Columns XC, YC, SIZEX, SIZEY.
-    places: [Vec<f32>; 4],
+    places: [Vec<f64>; 4],
     model: Transform,
 }
 
@@ -50,18 +50,23 @@ impl ShutterArray {
         let quadrant = |number: usize| -> Result<Quadrant> {
             let key = format!("Q{number}.data");
             let table = file.require_array(&key)?;
-            let column = |name: &str| -> Result<Vec<f32>> {
-                table
-                    .field(name)
-                    .ok_or_else(|| fault(file, &key, format!("has no column {name}")))?
-                    .to_vec()
+            // a table, or the same columns as an array behind the shutters' numbers
+            let plain = matches!(table.shape(), [_, 5])
+                .then(|| table.to_vec::<f64>())
+                .transpose()?;
+            let column = |name: &str, k: usize| -> Result<Vec<f64>> {
+                match (table.field(name), &plain) {
+                    (Some(column), _) => column.to_vec(),
+                    (None, Some(rows)) => Ok(rows.chunks_exact(5).map(|row| row[k]).collect()),
+                    (None, None) => Err(fault(file, &key, format!("has no column {name}"))),
+                }
             };
             Ok(Quadrant {
                 places: [
-                    column("XC")?,
-                    column("YC")?,
-                    column("SIZEX")?,
-                    column("SIZEY")?,
+                    column("XC", 1)?,
+                    column("YC", 2)?,
+                    column("SIZEX", 3)?,
+                    column("SIZEY", 4)?,
                 ],
                 model: transform(file, &format!("Q{number}.model"), (2, 2))?,
             })
@@ -83,7 +88,7 @@ impl ShutterArray {
             let index = (row.checked_sub(1)? * IN_ROW + column).checked_sub(1)?;
             let mut at = [0.0; 4];
             for (at, values) in at.iter_mut().zip(&quadrant.places) {
-                *at = f64::from(*values.get(index)?);
+                *at = *values.get(index)?;
             }
             Some((at, quadrant.model.clone()))
         };

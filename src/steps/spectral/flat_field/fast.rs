@@ -56,7 +56,7 @@ impl Fast {
     /// flat of zero or NaN, are left out.
     ///
     /// # Errors
-    /// [`crate::Error::Reference`] where it is missing, empty, or its wavelengths do not rise.
+    /// [`crate::Error::Reference`] where it is missing, empty, or its wavelengths fall.
     pub fn read(file: &RefFits) -> Result<Self> {
         let table = file.table("FAST_VARIATION")?;
         let column = |name: &str| -> Result<Vec<f64>> {
@@ -80,14 +80,14 @@ impl Fast {
         let good = |(w, f, _): &(f64, f64, f64)| *w > 0.0 && !f.is_nan() && *f != 0.0;
         Self::of(&rows.filter(good).collect::<Vec<_>>()).ok_or_else(|| {
             file.error(
-                "FAST_VARIATION is empty, or its wavelengths do not rise from element to element",
+                "FAST_VARIATION is empty, or its wavelengths fall from one element to the next",
             )
         })
     }
 
-    /// The table of wavelength, flat and error; none where it is empty or the wavelengths do not rise.
+    /// The table of wavelength, flat and error; none where it is empty or the wavelengths fall.
     fn of(rows: &[(f64, f64, f64)]) -> Option<Self> {
-        if rows.is_empty() || !rows.is_sorted_by(|a, b| a.0 < b.0) {
+        if rows.is_empty() || !rows.is_sorted_by(|a, b| a.0 <= b.0) {
             return None;
         }
         let wavelength: Vec<f64> = rows.iter().map(|r| r.0).collect();
@@ -156,6 +156,21 @@ mod tests {
     }
 
     #[test]
+    fn of_two_values_at_a_wavelength_the_later_counts_from_there_on() {
+        let t = Fast::of(&[
+            (1.0, 2.0, 0.1),
+            (2.0, 4.0, 0.1),
+            (2.0, 6.0, 0.2),
+            (3.0, 8.0, 0.2),
+        ]);
+        let t = t.unwrap();
+        for (x, flat, error) in [(1.5, 3.0, 0.1), (2.0, 6.0, 0.2), (2.5, 7.0, 0.2)] {
+            let made = t.at(x, 0.0, &mut 0);
+            assert!((made.0 - flat).abs() < 1e-14 && (made.1 - error).abs() < 1e-15);
+        }
+    }
+
+    #[test]
     fn outside_in_part_is_outside() {
         let mut hint = 0;
         assert_eq!(table().at(4.0, 0.0, &mut hint), (4.0, 0.3));
@@ -173,7 +188,7 @@ mod tests {
             assert_eq!([1.0, 1.9, 2.0, 3.0, 4.0].map(at), [0, 0, 1, 1, 2].map(Some));
             assert_eq!([0.9, 4.1].map(at), [None; 2]);
         }
-        assert_eq!(Fast::of(&[(1.0, 1.0, 0.0), (1.0, 1.0, 0.0)]), None);
+        assert_eq!(Fast::of(&[(1.0, 1.0, 0.0), (0.9, 1.0, 0.0)]), None);
         assert_eq!(Fast::of(&[]), None);
     }
 }

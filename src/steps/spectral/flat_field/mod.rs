@@ -48,7 +48,7 @@
 //! ## Differs from jwst
 //! - `save_interpolated_flat` saves the part of MIRI's flat in the exposure's window, flags as calwebb's bits.
 //! - NIRSpec exposures of other than the IFU are refused, as are those whose WCS takes the number of a slice (`nrs_ifu_slice_wcs`), and files whose
-//!   wavelengths do not rise.
+//!   wavelengths fall.
 //! - Without any of NIRSpec's three flats jwst flags all pixels as bad.
 //!
 //! ## References

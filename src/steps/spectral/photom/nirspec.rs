@@ -86,10 +86,10 @@ impl Response {
         let (wavelength, relative) = (wide(wavelength), wide(relative));
         let whole = relative.len() == wavelength.len() && !wavelength.is_empty();
         let factor = factor
-            .filter(|_| whole && wavelength.is_sorted_by(|a, b| a < b))
+            .filter(|_| whole && wavelength.is_sorted())
             .ok_or_else(|| {
                 file.error(format!(
-                    "the row of {}, {} of PHOTOM is empty, or its wavelengths do not rise",
+                    "the row of {}, {} of PHOTOM is empty, or its wavelengths fall",
                     setting[0], setting[1]
                 ))
             })?;
