@@ -182,8 +182,8 @@ impl RampFile {
         }
         let (a, b) = (self.shape, whole.shape);
         let unflagged = whole.average_dark_current.is_none()
-            && whole.pixeldq.iter().all(|q| *q == 0)
-            && whole.groupdq.iter().all(|q| *q == 0);
+            && whole.pixeldq.iter().fold(0, |all, q| all | q) == 0
+            && whole.groupdq.iter().fold(0, |all, q| all | q) == 0;
         if (a.nints, a.ny, a.nx) != (b.nints, b.ny, b.nx) || a.ngroups > b.ngroups || !unflagged {
             return Ok(false);
         }

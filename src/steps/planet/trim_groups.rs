@@ -61,10 +61,10 @@ const TIMES: &[(&str, bool, bool)] = &[
 fn first_groups<T: Copy>(values: &[T], group: usize, of: usize, keep: usize) -> Vec<T> {
     let integration = (group * of).max(1);
     let parts = values.chunks(integration);
-    parts
-        .flat_map(|part| &part[..part.len().min(keep * group)])
-        .copied()
-        .collect()
+    let kept: Vec<&[T]> = parts
+        .map(|part| &part[..part.len().min(keep * group)])
+        .collect();
+    kept.concat()
 }
 
 fn trim_image(image: &mut Image, of: usize, keep: usize) {
