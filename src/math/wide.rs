@@ -1,6 +1,6 @@
 //! Loops for the widest vector instructions of the processor at hand.
 //!
-//! The program is compiled for every processor of its kind; where this one has wider vectors, functions defined by [`wide`] use
+//! The program is compiled for every processor of its kind; where this one has wider vectors, functions defined by `wide!` use
 //! them. Each operation is rounded as by the others (no multiplication is fused with an addition), so that the numbers are
 //! the same bits.
 
