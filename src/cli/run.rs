@@ -63,6 +63,27 @@ pub struct Args {
     /// Only right ascension and declination as backplanes.
     #[arg(long)]
     basic_navigation: bool,
+    /// Body to navigate on, instead of the headers' TARGNAME (which may be none that SPICE knows, as in JUPITER-GRS).
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// Offset of the pointing in right ascension, arcsec on the sky; it is subtracted.
+    #[arg(
+        long,
+        value_name = "ARCSEC",
+        default_value_t = 0.0,
+        allow_hyphen_values = true,
+        conflicts_with = "fit"
+    )]
+    ra_offset: f64,
+    /// Offset of the pointing in declination, arcsec; it is subtracted.
+    #[arg(
+        long,
+        value_name = "ARCSEC",
+        default_value_t = 0.0,
+        allow_hyphen_values = true,
+        conflicts_with = "fit"
+    )]
+    dec_offset: f64,
     /// SPICE kernels: files, meta-kernels (.tm) and folders (default: as for sifu navigate).
     #[arg(long, value_name = "FILE|DIR", num_args = 1..)]
     kernels: Vec<PathBuf>,
@@ -157,6 +178,14 @@ impl Args {
                 "--background-subtract=yes needs --background DIR",
             ));
         }
+        let is_pattern = |p: &Path| p.to_string_lossy().contains('{');
+        if let Some(flats) = self
+            .flats
+            .as_ref()
+            .filter(|p| !is_pattern(p) && !p.exists())
+        {
+            return Err(Error::input_file(flats, "the flats do not exist"));
+        }
         let groups: BTreeSet<usize> = self.groups_to_use.iter().copied().collect();
         Ok(Options {
             instrument: match self.instrument.as_str() {
@@ -213,6 +242,9 @@ fn work(args: &Args, global: &Global, dry: bool, as_json: bool) -> Result<u8> {
     let navigation = navigate::Options {
         basic: args.basic_navigation,
         barycentre: args.barycentre,
+        target: args.target.clone(),
+        ra_offset: args.ra_offset,
+        dec_offset: args.dec_offset,
         ..navigate::Options::default()
     };
     let fit = crate::nav::limb::Options::default();

@@ -8,9 +8,9 @@ use toml::{Table, Value};
 
 use super::crds::{Cache, Options, Outcome, Paths};
 use crate::formats::asdf::{Node, StepPars, Value as Asdf};
-use crate::formats::fits::Header;
+use crate::formats::fits::{FitsFile, Header};
 use crate::model::Meta;
-use crate::{Error, Result};
+use crate::{Error, Result, steps};
 
 /// A reference file found, or that none applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,13 +50,76 @@ pub trait References: Sync {
 
 /// `--override TYPE=FILE` choices.
 #[derive(Debug, Clone, Default)]
-pub struct Overrides(BTreeMap<String, Option<PathBuf>>);
+pub struct Overrides(BTreeMap<String, Option<Override>>);
+
+/// A file chosen by the user.
+#[derive(Debug, Clone)]
+struct Override {
+    path: PathBuf,
+    /// What its primary header says, where it is FITS.
+    header: Option<Header>,
+}
+
+impl Override {
+    /// A file for a type.
+    ///
+    /// # Errors
+    /// [`Error::Reference`] where its header says that it is of another type.
+    fn open(path: PathBuf, kind: &str) -> Result<Self> {
+        // reference files in other formats are read by the steps only
+        let file = FitsFile::open(&path).ok();
+        let header = file.and_then(|f| f.hdus().first().map(|h| h.header.clone()));
+        match header.as_ref().map(|h| h.str("REFTYPE")) {
+            Some(Some(own)) if !own.trim().eq_ignore_ascii_case(kind) => {
+                return Err(Error::reference(format!(
+                    "--override {kind}: {} is a reference file of type {} (REFTYPE), not {kind}",
+                    path.display(),
+                    own.trim().to_ascii_lowercase()
+                )));
+            }
+            Some(None) => tracing::warn!(
+                "--override {kind}: {} does not say of which type it is (REFTYPE); is it a {kind} file?",
+                path.display()
+            ),
+            _ => {}
+        }
+        Ok(Self { path, header })
+    }
+
+    /// Refuses a file that is made for another detector than an exposure's.
+    fn check(&self, kind: &str, meta: &Meta) -> Result<()> {
+        for keyword in ["INSTRUME", "DETECTOR"] {
+            let of = |text: Option<&str>| text.map(|t| t.trim().to_ascii_uppercase());
+            let own = of(self.header.as_ref().and_then(|h| h.str(keyword)));
+            let Some(own) = own.filter(|o| !["", "ANY", "N/A", "MULTIPLE"].contains(&o.as_str()))
+            else {
+                continue;
+            };
+            if of(meta.str(keyword)).is_some_and(|theirs| theirs != own) {
+                return Err(Error::reference(format!(
+                    "--override {kind}: {} is for {own}, the exposure {} of {} ({keyword})",
+                    self.path.display(),
+                    meta.source.display(),
+                    meta.str(keyword).unwrap_or_default()
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether some step has reference files of a type.
+fn is_known(kind: &str) -> bool {
+    let mut steps = steps::ALL.iter().map(|s| s.info());
+    kind.starts_with("pars-") || steps.any(|i| i.references.iter().any(|r| r.kind == kind))
+}
 
 impl Overrides {
     /// Parses `TYPE=FILE`; `TYPE=N/A` says that no file applies.
     ///
     /// # Errors
-    /// [`Error::Parameter`] where one is malformed, [`Error::Reference`] where its file does not exist.
+    /// [`Error::Parameter`] where one is malformed or no step has files of the type, [`Error::Reference`] where its file does
+    /// not exist or is of another type.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let mut out = BTreeMap::new();
         for text in texts {
@@ -68,12 +131,27 @@ impl Overrides {
                     "--override {text}: expected TYPE=FILE, as in dark=my_dark.fits"
                 )));
             };
+            let kind = kind.to_ascii_lowercase();
+            if !is_known(&kind) {
+                let mut all: Vec<&str> = steps::ALL
+                    .iter()
+                    .flat_map(|s| s.info().references)
+                    .map(|r| r.kind)
+                    .collect();
+                all.sort_unstable();
+                all.dedup();
+                return Err(Error::parameter(format!(
+                    "--override {text}: no step has reference files of type {kind}; there are {} and pars-<class of a step>",
+                    all.join(", ")
+                )));
+            }
             // the product names it wherever it is read later
             let path = std::path::absolute(file).map_err(|e| Error::io(file, e))?;
             if file == "N/A" {
-                out.insert(kind.to_ascii_lowercase(), None);
+                out.insert(kind, None);
             } else if path.is_file() {
-                out.insert(kind.to_ascii_lowercase(), Some(path));
+                let chosen = Override::open(path, &kind)?;
+                out.insert(kind, Some(chosen));
             } else {
                 return Err(Error::reference(format!(
                     "--override {text}: there is no file {file}"
@@ -84,13 +162,22 @@ impl Overrides {
     }
 
     /// The choice for a type, if there is one.
-    pub fn find(&self, kind: &str) -> Option<Found> {
-        let path = self.0.get(kind)?.clone();
-        Some(Found {
+    ///
+    /// # Errors
+    /// [`Error::Reference`] where it is made for another detector than the exposure's.
+    pub fn find(&self, meta: &Meta, kind: &str) -> Result<Option<Found>> {
+        let Some(chosen) = self.0.get(kind) else {
+            return Ok(None);
+        };
+        if let Some(file) = chosen {
+            file.check(kind, meta)?;
+        }
+        let path = chosen.as_ref().map(|file| file.path.clone());
+        Ok(Some(Found {
             name: path.as_ref().map(|p| p.display().to_string()),
             path,
             why: "override".into(),
-        })
+        }))
     }
 }
 
@@ -192,7 +279,7 @@ impl CrdsReferences {
         {
             return Ok(None);
         }
-        let path = if let Some(found) = self.overrides.find(&kind) {
+        let path = if let Some(found) = self.overrides.find(meta, &kind)? {
             found.path
         } else {
             // without any cache, the references themselves say what is missing
@@ -238,7 +325,7 @@ impl CrdsReferences {
 
 impl References for CrdsReferences {
     fn find(&self, meta: &Meta, kind: &str) -> Result<Found> {
-        if let Some(found) = self.overrides.find(kind) {
+        if let Some(found) = self.overrides.find(meta, kind)? {
             return Ok(found);
         }
         let cache = self.cache()?;
@@ -335,6 +422,7 @@ fn value(node: &Node) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::fits::Writer;
 
     #[test]
     fn answers_are_of_an_exposures_own_headers() {
@@ -372,5 +460,39 @@ mod tests {
         let again = references.answers(&meta("MIRIFUSHORT", 0));
         assert!(!Arc::ptr_eq(&first, &again));
         assert_eq!(first.parameters, again.parameters);
+    }
+
+    #[test]
+    fn overrides_are_of_their_type_and_detector() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, cards: &[(&str, &str)]| {
+            let path = dir.path().join(name);
+            let mut header = Header::new();
+            cards.iter().for_each(|(k, v)| header.set(k, *v, ""));
+            let mut w = Writer::create(&path, false).expect("created");
+            w.empty(&header).expect("written");
+            w.finish().expect("complete");
+            path.display().to_string()
+        };
+        let of_type = [("REFTYPE", "DARK"), ("DETECTOR", "MIRIFUSHORT")];
+        let dark = file("dark.fits", &of_type);
+        let parsed = |text: String| Overrides::parse([text.as_str()]);
+        let said = |text: String| parsed(text).expect_err("refused").to_string();
+        assert!(said(format!("drk={dark}")).contains("no step has reference files of type drk"));
+        assert!(said(format!("gain={dark}")).contains("of type dark"));
+        let plain = file("plain.fits", &[]);
+        assert!(parsed(format!("dark={plain}")).is_ok());
+        let overrides = parsed(format!("DARK={dark}")).expect("good");
+        let mut meta = Meta::default();
+        meta.primary.set("DETECTOR", "MIRIFUSHORT", "");
+        let found = overrides.find(&meta, "dark").expect("fits");
+        assert_eq!(found.and_then(|f| f.name), Some(dark));
+        assert_eq!(overrides.find(&meta, "gain").expect("none"), None);
+        meta.primary.set("DETECTOR", "MIRIFULONG", "");
+        let error = overrides
+            .find(&meta, "dark")
+            .expect_err("refused")
+            .to_string();
+        assert!(error.contains("is for MIRIFUSHORT"), "{error}");
     }
 }

@@ -116,6 +116,13 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
             ));
         }
     }
+    if let Some(groups) = options
+        .groups_to_use
+        .as_ref()
+        .filter(|_| options.desaturate)
+    {
+        check_groups(groups, &exposures)?;
+    }
     let (tasks, notes) = chains(root, &exposures, &background, options);
     if tasks.is_empty() {
         return Err(Error::parameter(
@@ -128,6 +135,18 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
         notes,
         broken,
     })
+}
+
+/// Refuses numbers of groups that no exposure has more than.
+fn check_groups(groups: &BTreeSet<usize>, exposures: &[Exposure]) -> Result<()> {
+    let most = exposures.iter().map(|e| e.groups).max().unwrap_or(0);
+    let Some(odd) = groups.iter().find(|n| **n == 0 || **n >= most) else {
+        return Ok(());
+    };
+    Err(Error::parameter(format!(
+        "--groups-to-use {odd}: exposures have up to {most} groups; numbers from 1 to {} are possible, besides all",
+        most.saturating_sub(1)
+    )))
 }
 
 /// The tasks on these exposures, instrument by instrument, and what is left out.
@@ -903,6 +922,16 @@ mod tests {
             let mut left = left.to_vec();
             left.sort_unstable();
             assert_eq!(stages, left);
+        }
+    }
+
+    #[test]
+    fn numbers_of_groups_must_be_below_those_there_are() {
+        let exposures = [nirspec(1, "nrs1", "G395H", true)];
+        assert!(check_groups(&[1, 4].into(), &exposures).is_ok());
+        for odd in [0, 5, 40] {
+            let error = check_groups(&[2, odd].into(), &exposures).expect_err("refused");
+            assert!(error.to_string().contains("from 1 to 4"), "{error}");
         }
     }
 

@@ -16,6 +16,8 @@
 //!    `outlier_factor` times (more for smaller ratios; 3), the next cube takes its place. Runs of
 //!    such wavelengths are widened by `expand_window_spectral` at both ends. Only a value of the cube just before is judged.
 //!    A good value that is widened over stays where the next cube has none.
+//!    Where there is noise only (dark sky), the lower of two values is taken more often than the higher by this, and the
+//!    mean falls: raise `outlier_min_flux` above the noise where such places matter.
 //! 3. Sources of neighbouring voxels may differ by `maximum_step` cubes at most (default: number of cubes over
 //!    `maximum_step_total`, rounded up): voxels of more groups beside ones of fewer take fewer too, from the cube
 //!    nearest to that which has a value.
