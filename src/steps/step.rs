@@ -23,6 +23,16 @@ pub struct Reference {
     pub required: bool,
 }
 
+impl Reference {
+    /// A type without which the step goes on, or says itself what is missing.
+    pub const fn optional(kind: &'static str) -> Self {
+        Self {
+            kind,
+            required: false,
+        }
+    }
+}
+
 /// Fixed facts about a step.
 #[derive(Debug, Clone, Copy)]
 pub struct Info {

@@ -62,13 +62,6 @@ pub struct Stuck {
 /// Keys of a shutter's states.
 const STATES: [&str; 3] = ["Internal state", "TA state", "state"];
 
-const fn reference(kind: &'static str) -> Reference {
-    Reference {
-        kind,
-        required: false,
-    }
-}
-
 impl Step for MsaFlagging {
     const INFO: Info = Info {
         name: "msa_flagging",
@@ -81,18 +74,18 @@ impl Step for MsaFlagging {
                 kind: "msaoper",
                 required: true,
             },
-            reference("camera"),
-            reference("chromcorr"),
-            reference("collimator"),
-            reference("disperser"),
-            reference("fore"),
-            reference("fpa"),
-            reference("ifufore"),
-            reference("ifupost"),
-            reference("ifuslicer"),
-            reference("msa"),
-            reference("ote"),
-            reference("wavelengthrange"),
+            Reference::optional("camera"),
+            Reference::optional("chromcorr"),
+            Reference::optional("collimator"),
+            Reference::optional("disperser"),
+            Reference::optional("fore"),
+            Reference::optional("fpa"),
+            Reference::optional("ifufore"),
+            Reference::optional("ifupost"),
+            Reference::optional("ifuslicer"),
+            Reference::optional("msa"),
+            Reference::optional("ote"),
+            Reference::optional("wavelengthrange"),
         ],
     };
     const SOURCE: &'static str = include_str!("msa_flagging.rs");
@@ -124,13 +117,6 @@ impl Step for MsaFlagging {
     }
 
     fn run(mut input: Cal, refs: &Stuck, _: &Self::Params, exec: &Exec) -> Result<Cal> {
-        let setting = Setting::from_meta(&input.meta)?;
-        let pointing = Pointing::from_meta(&input.meta)?;
-        let pixels = exec.try_map(refs.open.clone(), |shutter| {
-            refs.array
-                .pixels(refs.optics.model(), &setting, &pointing, shutter)
-        });
-        let pixels = pixels.map_err(|e| e.with_path(&input.meta.source))?;
         if (input.ny, input.nx) != (2048, 2048) {
             return Err(Error::input_file(
                 &input.meta.source,
@@ -140,6 +126,13 @@ impl Step for MsaFlagging {
                 ),
             ));
         }
+        let setting = Setting::from_meta(&input.meta)?;
+        let pointing = Pointing::from_meta(&input.meta)?;
+        let pixels = exec.try_map(refs.open.clone(), |shutter| {
+            refs.array
+                .pixels(refs.optics.model(), &setting, &pointing, shutter)
+        });
+        let pixels = pixels.map_err(|e| e.with_path(&input.meta.source))?;
         for pixel in pixels.into_iter().flatten() {
             if let Some(flags) = input.dq.get_mut(pixel as usize) {
                 *flags |= dq::MSA_FAILED_OPEN;

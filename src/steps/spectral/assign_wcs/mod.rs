@@ -103,14 +103,6 @@ pub enum AssignWcsRefs {
     Nirspec(Box<nirspec::Refs>),
 }
 
-const fn reference(kind: &'static str) -> Reference {
-    // without one of its own the exposure has no WCS: an error, not a step to be skipped
-    Reference {
-        kind,
-        required: false,
-    }
-}
-
 /// Exposure types of MIRI for which calwebb makes no WCS.
 const WITHOUT: &[&str] = &[
     "MIR_FLATMRS",
@@ -127,23 +119,24 @@ impl Step for AssignWcs {
         keyword: "S_WCS",
         title: "Assign World Coordinate System",
         skip: false,
+        // without one of its own the exposure has no WCS: an error, not a step to be skipped
         references: &[
-            reference("distortion"),
-            reference("filteroffset"),
-            reference("specwcs"),
-            reference("regions"),
-            reference("wavelengthrange"),
-            reference("camera"),
-            reference("chromcorr"),
-            reference("collimator"),
-            reference("disperser"),
-            reference("fore"),
-            reference("fpa"),
-            reference("msa"),
-            reference("ote"),
-            reference("ifupost"),
-            reference("ifufore"),
-            reference("ifuslicer"),
+            Reference::optional("distortion"),
+            Reference::optional("filteroffset"),
+            Reference::optional("specwcs"),
+            Reference::optional("regions"),
+            Reference::optional("wavelengthrange"),
+            Reference::optional("camera"),
+            Reference::optional("chromcorr"),
+            Reference::optional("collimator"),
+            Reference::optional("disperser"),
+            Reference::optional("fore"),
+            Reference::optional("fpa"),
+            Reference::optional("msa"),
+            Reference::optional("ote"),
+            Reference::optional("ifupost"),
+            Reference::optional("ifufore"),
+            Reference::optional("ifuslicer"),
         ],
     };
     const SOURCE: &'static str = include_str!("mod.rs");

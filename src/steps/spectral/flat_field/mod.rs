@@ -110,13 +110,6 @@ struct Pixels {
     flags: Vec<u32>,
 }
 
-const fn reference(kind: &'static str) -> Reference {
-    Reference {
-        kind,
-        required: false,
-    }
-}
-
 impl Step for FlatField {
     const INFO: Info = Info {
         name: "flat_field",
@@ -125,10 +118,10 @@ impl Step for FlatField {
         title: "Flat Field Correction",
         skip: false,
         references: &[
-            reference("flat"),
-            reference("fflat"),
-            reference("sflat"),
-            reference("dflat"),
+            Reference::optional("flat"),
+            Reference::optional("fflat"),
+            Reference::optional("sflat"),
+            Reference::optional("dflat"),
         ],
     };
     const SOURCE: &'static str = include_str!("mod.rs");
