@@ -7,8 +7,6 @@ use super::Plan;
 use super::scan::{Exposure, Setting, files};
 use super::task::{Instrument, Memory, Stage, Task, Work};
 use super::variant::{Tag, Toggle, Variant, folder, wanted, without};
-use crate::model::Meta;
-use crate::store::flat::flat_path;
 use crate::{Error, Result};
 
 /// What is asked for.
@@ -58,16 +56,17 @@ impl Options {
 /// Exposures by dither position (none: all), tile and setting.
 type Groups<'a> = BTreeMap<(Option<i64>, String, &'a Setting), Vec<&'a Exposure>>;
 
-struct Builder<'a> {
-    root: &'a Path,
-    options: &'a Options,
+/// A plan in the making.
+pub(super) struct Builder<'a> {
+    pub(super) root: &'a Path,
+    pub(super) options: &'a Options,
     /// Whose exposures are planned now.
-    instrument: Instrument,
-    memory: Memory,
-    tasks: Vec<Task>,
-    notes: Vec<String>,
+    pub(super) instrument: Instrument,
+    pub(super) memory: Memory,
+    pub(super) tasks: Vec<Task>,
+    pub(super) notes: Vec<String>,
     /// Cubes of stage 3 on: (path below the tree of a group count, group count), in the order of the plan.
-    navigated: Vec<(PathBuf, usize)>,
+    pub(super) navigated: Vec<(PathBuf, usize)>,
 }
 
 /// Makes the plan of a directory.
@@ -116,19 +115,21 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
             ));
         }
     }
+    let mut odd = Vec::new();
     if let Some(groups) = options
         .groups_to_use
         .as_ref()
         .filter(|_| options.desaturate)
     {
-        check_groups(groups, &exposures)?;
+        odd = check_groups(groups, &exposures)?;
     }
-    let (tasks, notes) = chains(root, &exposures, &background, options);
+    let (tasks, mut notes) = chains(root, &exposures, &background, options);
     if tasks.is_empty() {
         return Err(Error::parameter(
             "no task is left to do; check --skip-steps, --start-step and --end-step",
         ));
     }
+    notes.extend(odd);
     Ok(Plan {
         root: root.into(),
         tasks,
@@ -137,16 +138,28 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
     })
 }
 
-/// Refuses numbers of groups that no exposure has more than.
-fn check_groups(groups: &BTreeSet<usize>, exposures: &[Exposure]) -> Result<()> {
+/// Notes on numbers of groups that no exposure has more than.
+///
+/// # Errors
+/// [`Error::Parameter`] where 0 is among them, or nothing but such numbers.
+fn check_groups(groups: &BTreeSet<usize>, exposures: &[Exposure]) -> Result<Vec<String>> {
     let most = exposures.iter().map(|e| e.groups).max().unwrap_or(0);
-    let Some(odd) = groups.iter().find(|n| **n == 0 || **n >= most) else {
-        return Ok(());
+    let fewer = |n: &&usize| **n > 0 && **n < most;
+    if groups.contains(&0) || !groups.iter().any(|n| fewer(&n)) {
+        let given: Vec<String> = groups.iter().map(usize::to_string).collect();
+        return Err(Error::parameter(format!(
+            "--groups-to-use {}: exposures have up to {most} groups; numbers from 1 to {} are possible, besides all",
+            given.join(","),
+            most.saturating_sub(1)
+        )));
+    }
+    let odd = groups.iter().filter(|n| !fewer(n));
+    let note = |n: &usize| {
+        format!(
+            "--groups-to-use {n}: no exposure has more groups than that ({most} at most); it is left out"
+        )
     };
-    Err(Error::parameter(format!(
-        "--groups-to-use {odd}: exposures have up to {most} groups; numbers from 1 to {} are possible, besides all",
-        most.saturating_sub(1)
-    )))
+    Ok(odd.map(note).collect())
 }
 
 /// The tasks on these exposures, instrument by instrument, and what is left out.
@@ -186,7 +199,7 @@ fn chains(
 }
 
 impl Builder<'_> {
-    /// All of an instrument but the films.
+    /// All tasks of an instrument.
     fn chain(&mut self, exposures: &[&Exposure], background: &[Exposure]) {
         let pixels = exposures.iter().map(|e| e.pixels).max().unwrap_or(0);
         self.memory = Memory::of_pixels(pixels);
@@ -210,7 +223,8 @@ impl Builder<'_> {
         self.films(before);
     }
 
-    fn push(
+    /// Adds a task of this instrument.
+    pub(super) fn push(
         &mut self,
         stage: Stage,
         work: Work,
@@ -535,256 +549,11 @@ impl Builder<'_> {
             }
         }
     }
-
-    fn desaturation(&mut self) {
-        let mut sets: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
-        let mut order = Vec::new();
-        for (relative, groups) in &self.navigated {
-            let path = match groups {
-                &usize::MAX => self.root.join(relative),
-                n => self
-                    .root
-                    .join("groups")
-                    .join(format!("{n}_groups"))
-                    .join(relative),
-            };
-            if !sets.contains_key(relative) {
-                order.push(relative.clone());
-            }
-            sets.entry(relative.clone()).or_default().push(path);
-        }
-        for relative in order {
-            let Some(inputs) = sets.remove(&relative) else {
-                continue;
-            };
-            let output = moved(self.root, &relative, "stage3_desaturated");
-            let memory = self.memory.cube() * inputs.len() as u64;
-            self.push(
-                Stage::Desaturate,
-                Work::Desaturate,
-                inputs,
-                vec![output],
-                memory,
-            );
-        }
-    }
-
-    /// Flats of the single dithers, and despiking of these (of combined cubes as well for NIRSpec).
-    fn cleaning(&mut self) {
-        let all: Vec<PathBuf> = self
-            .navigated
-            .iter()
-            .filter(|(_, n)| *n == usize::MAX)
-            .map(|(p, _)| p.clone())
-            .collect();
-        for relative in all {
-            let name = |p: Option<&Path>| {
-                p.and_then(|p| p.file_name())
-                    .map(|n| n.to_string_lossy().into_owned())
-            };
-            let variant = name(relative.parent()).unwrap_or_default();
-            let combined = variant.starts_with("combined");
-            if combined && self.instrument == Instrument::Miri {
-                continue;
-            }
-            let file = name(Some(&relative)).unwrap_or_default();
-            let mut before = match self.options.desaturate {
-                true => moved(self.root, &relative, "stage3_desaturated"),
-                false => self.root.join(&relative),
-            };
-            for (stage, folder) in self.instrument.cleaning() {
-                let output = moved(self.root, &relative, folder);
-                if !self.options.does(self.instrument, stage) {
-                    // made by an earlier run
-                    if output.is_file() {
-                        before = output;
-                    }
-                    continue;
-                }
-                let (work, mut inputs) = match stage {
-                    Stage::Flat if combined => continue,
-                    Stage::Flat => match self.flat(&variant, &file) {
-                        Ok(flat) => (Work::Flat(flat.clone()), vec![flat]),
-                        Err(why) => {
-                            self.notes.push(why);
-                            continue;
-                        }
-                    },
-                    _ => (Work::Cube("despike"), Vec::new()),
-                };
-                inputs.insert(0, before);
-                let outputs = vec![output.clone()];
-                self.push(stage, work, inputs, outputs, self.memory.cube());
-                before = output;
-            }
-        }
-    }
-
-    /// Summary plots of every navigated cube that is made by tasks from a place on, and of those that earlier runs left where
-    /// their step is not done.
-    fn plots(&mut self, from: usize) {
-        let navigated = |p: &&PathBuf| p.to_string_lossy().ends_with("_nav.fits");
-        let made = self.tasks[from..].iter().filter_map(|t| t.outputs.first());
-        let mut cubes: Vec<PathBuf> = made.filter(navigated).cloned().collect();
-        let main = self.navigated.iter().filter(|(_, n)| *n == usize::MAX);
-        let (stage, folder) = self.instrument.cleaning()[0];
-        let earlier = main.map(|(p, _)| moved(self.root, p, folder));
-        let left = !self.options.does(self.instrument, stage);
-        cubes.extend(earlier.filter(|p| left && p.is_file()));
-        let mut seen = BTreeSet::new();
-        for cube in cubes.into_iter().filter(|c| seen.insert(c.clone())) {
-            let Some(plot) = plot_of(self.root, &cube) else {
-                continue;
-            };
-            let memory = self.memory.cube();
-            self.push(Stage::Plot, Work::Plot, vec![cube], vec![plot], memory);
-        }
-    }
-
-    /// A film of the dithers of every band, stage and variant of the main tree that tasks from a place on make; none of combined
-    /// cubes.
-    fn films(&mut self, from: usize) {
-        let mut films: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
-        let navigated = |p: &&PathBuf| p.to_string_lossy().ends_with("_nav.fits");
-        let made = self.tasks[from..].iter().filter_map(|t| t.outputs.first());
-        for cube in made.filter(navigated) {
-            if let Some(film) = film_of(self.root, cube) {
-                films.entry(film).or_default().push(cube.clone());
-            }
-        }
-        for (film, mut cubes) in films {
-            cubes.sort();
-            let memory = self.memory.cube() * cubes.len() as u64;
-            self.push(Stage::Animate, Work::Animate, cubes, vec![film], memory);
-        }
-    }
-
-    /// The flat of a cube, from its file name; or why there is none.
-    fn flat(&self, variant: &str, file: &str) -> std::result::Result<PathBuf, String> {
-        let Some(pattern) = &self.options.flats else {
-            return Err(
-                "flat: skipped, no flats were given (--flats); what follows reads the stage before"
-                    .into(),
-            );
-        };
-        // what calwebb appends to the name of the product
-        let part = file.split('_').rev().find_map(|p| p.split_once('-'));
-        let Some((first, second)) = part else {
-            return Err(format!(
-                "flat: skipped for {file}, whose name does not tell of what it is"
-            ));
-        };
-        // the headers that the cube will have, of what names of flats are made of
-        let mut meta = Meta::default();
-        let upper = second.to_uppercase();
-        let cards = match self.instrument {
-            Instrument::Miri => [
-                ("INSTRUME", "MIRI".to_owned()),
-                ("CHANNEL", first.trim_start_matches("ch").to_owned()),
-                ("BAND", upper),
-            ],
-            Instrument::Nirspec => [
-                ("INSTRUME", "NIRSPEC".to_owned()),
-                ("GRATING", first.to_uppercase()),
-                ("FILTER", upper),
-            ],
-        };
-        for (keyword, value) in &cards {
-            meta.primary.set(keyword, value.as_str(), "");
-        }
-        if variant.split('_').any(|t| t == Tag::Fringe.name()) {
-            meta.primary.set("S_RESFRI", "COMPLETE", "");
-        }
-        let path = flat_path(pattern, &meta).map_err(|e| format!("flat: skipped, {e}"))?;
-        if path.is_file() {
-            return Ok(path);
-        }
-        Err(format!(
-            "flat: skipped for {first} {second}, as there is no {}; what follows reads the stage before",
-            path.display()
-        ))
-    }
-}
-
-/// A cube's path in another stage's folder of the main tree.
-fn moved(root: &Path, relative: &Path, stage: &str) -> PathBuf {
-    let rest: PathBuf = relative.components().skip(1).collect();
-    root.join(stage).join(rest)
-}
-
-/// Where the plot of a cube goes: `plots/<stage>/<variant>` of its tree, its name behind the band's (`1A_`).
-fn plot_of(root: &Path, cube: &Path) -> Option<PathBuf> {
-    let relative = cube.strip_prefix(root).ok()?;
-    let parts: Vec<_> = relative.iter().collect();
-    // the tree of a number of groups is two folders below
-    let depth = if parts.first()? == &"groups" { 2 } else { 0 };
-    let tree: PathBuf = parts.get(..depth)?.iter().collect();
-    let rest: PathBuf = parts.get(depth..)?.iter().collect();
-    let folder = root.join(tree).join("plots").join(rest.parent()?);
-    Some(folder.join(format!("{}.png", picture_name(cube)?)))
-}
-
-/// Where the film goes that a dither's cube belongs to: `animation/<stage>/dither_comparison` with the variant's tags.
-fn film_of(root: &Path, cube: &Path) -> Option<PathBuf> {
-    let relative = cube.strip_prefix(root).ok()?;
-    let parts: Vec<String> = relative
-        .iter()
-        .map(|p| p.to_string_lossy().into_owned())
-        .collect();
-    let [stage, variant, _] = &parts[..] else {
-        return None;
-    };
-    let (dither, tags) = variant.split_once('_').unwrap_or((variant, ""));
-    dither.strip_prefix('d')?.parse::<u32>().ok()?;
-    let mut folder = "dither_comparison".to_owned();
-    if !tags.is_empty() {
-        folder = format!("{folder}_{tags}");
-    }
-    let folder = root.join("animation").join(stage).join(folder);
-    Some(folder.join(format!("{}.gif", picture_name(cube)?)))
-}
-
-/// Name of a picture of a cube, its band in front (`1A_`).
-fn picture_name(cube: &Path) -> Option<String> {
-    let stem = cube.file_stem()?.to_string_lossy();
-    let band = stem
-        .split('_')
-        .find_map(|p| p.strip_prefix("ch")?.split_once('-'));
-    let prefix = band.map_or(String::new(), |(channel, band)| {
-        let letter = match band {
-            "short" => "A",
-            "medium" => "B",
-            "long" => "C",
-            other => other,
-        };
-        format!("{channel}{letter}_")
-    });
-    Some(format!("{prefix}{stem}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn plots_lie_where_their_cubes_did() {
-        let root = Path::new("/data");
-        let of = |cube: &str| plot_of(root, &root.join(cube)).expect("below the root");
-        assert_eq!(
-            of("stage3/d1_bg/Level3_ch1-short_s3d_nav.fits"),
-            root.join("plots/stage3/d1_bg/1A_Level3_ch1-short_s3d_nav.png")
-        );
-        assert_eq!(
-            of("groups/3_groups/stage3/combined/Level3_ch4-long_s3d_nav.fits"),
-            root.join("groups/3_groups/plots/stage3/combined/4C_Level3_ch4-long_s3d_nav.png")
-        );
-        // NIRSpec's have no band in front
-        assert_eq!(
-            of("stage5_flat/d2/Level3_g395h-f290lp_s3d_nav.fits"),
-            root.join("plots/stage5_flat/d2/Level3_g395h-f290lp_s3d_nav.png")
-        );
-        assert!(plot_of(root, Path::new("/elsewhere/a_nav.fits")).is_none());
-    }
 
     fn nirspec(dither: i64, detector: &str, grating: &str, lit: bool) -> Exposure {
         Exposure {
@@ -928,9 +697,12 @@ mod tests {
     #[test]
     fn numbers_of_groups_must_be_below_those_there_are() {
         let exposures = [nirspec(1, "nrs1", "G395H", true)];
-        assert!(check_groups(&[1, 4].into(), &exposures).is_ok());
-        for odd in [0, 5, 40] {
-            let error = check_groups(&[2, odd].into(), &exposures).expect_err("refused");
+        let notes = |groups: &[usize]| check_groups(&groups.iter().copied().collect(), &exposures);
+        assert!(notes(&[1, 4]).expect("possible").is_empty());
+        let told = notes(&[2, 5, 40]).expect("one is possible");
+        assert!(told.len() == 2 && told[1].contains("40"), "{told:?}");
+        for odd in [&[0, 2][..], &[5], &[5, 40]] {
+            let error = notes(odd).expect_err("refused");
             assert!(error.to_string().contains("from 1 to 4"), "{error}");
         }
     }
@@ -967,26 +739,5 @@ mod tests {
                 .max()
         };
         assert!(of(Instrument::Nirspec) > of(Instrument::Miri));
-    }
-
-    #[test]
-    fn films_are_of_dithers_in_the_main_tree() {
-        let root = Path::new("/data");
-        let of = |cube: &str| film_of(root, &root.join(cube));
-        let film = |name: &str| Some(root.join("animation").join(name));
-        assert_eq!(
-            of("stage3/d1/Level3_ch1-short_s3d_nav.fits"),
-            film("stage3/dither_comparison/1A_Level3_ch1-short_s3d_nav.gif")
-        );
-        assert_eq!(
-            of("stage5_despike/d4_bg_fringe/Level3_ch3-long_s3d_nav.fits"),
-            film("stage5_despike/dither_comparison_bg_fringe/3C_Level3_ch3-long_s3d_nav.gif")
-        );
-        for none in [
-            "stage3/combined/Level3_ch1-short_s3d_nav.fits",
-            "groups/2_groups/stage3/d1/Level3_ch1-short_s3d_nav.fits",
-        ] {
-            assert_eq!(of(none), None);
-        }
     }
 }

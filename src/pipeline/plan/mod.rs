@@ -6,7 +6,9 @@
 //! doi:10.3847/2515-5172/ad045f), so that its users find every file where it was.
 
 pub mod build;
+mod cleaning;
 pub mod execute;
+mod pictures;
 pub mod record;
 pub mod scan;
 pub mod task;
