@@ -406,12 +406,18 @@ pub fn write_ramp(path: &Path, ramp: &Ramp, meta: &Meta, asdf: &[u8]) -> Result<
 /// # Errors
 /// [`Error::Io`]; [`Error::Input`] where a value is no whole number from 0 to 65535.
 pub fn write_uncal(path: &Path, ramp: &Ramp, meta: &Meta, asdf: &[u8]) -> Result<()> {
-    let count = |v: &f32| (*v as u16) as f32 == *v;
-    if let Some(v) = ramp.data.iter().find(|v| !count(v)) {
-        return Err(Error::input_file(
-            &meta.source,
-            format!("holds {v}, which is no count of a detector; give the _uncal file"),
-        ));
+    // added to 2²³ a count is the low end of the bits
+    let count = |v: &f32| (v + 8_388_608.0).to_bits() as u16;
+    let odd = |v: &&f32| f32::from(count(v)) != **v;
+    for block in ramp.data.chunks(4096) {
+        if block.iter().fold(false, |any, v| any | odd(&v))
+            && let Some(v) = block.iter().find(odd)
+        {
+            return Err(Error::input_file(
+                &meta.source,
+                format!("holds {v}, which is no count of a detector; give the _uncal file"),
+            ));
+        }
     }
     let Shape { ngroups, .. } = ramp.shape;
     let mut w = Writer::create(path, false)?;
@@ -419,7 +425,7 @@ pub fn write_uncal(path: &Path, ramp: &Ramp, meta: &Meta, asdf: &[u8]) -> Result
     w.image::<u16>(&sci_header(meta), &ramp.shape.axes())?;
     let part = ngroups * ramp.shape.plane();
     for (i, counts) in ramp.data.chunks(part.max(1)).enumerate() {
-        let counts: Vec<u16> = counts.iter().map(|v| *v as u16).collect();
+        let counts: Vec<u16> = counts.iter().map(count).collect();
         w.put(i * part, &counts)?;
     }
     for hdu in &ramp.extra {

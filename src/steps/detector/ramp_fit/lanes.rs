@@ -1,8 +1,8 @@
 //! The quick way for ramps without flags: the same arithmetic as [`pixel`](super::pixel), in the same
 //! order, for [`WIDTH`] neighbouring pixels at a time, so that the compiler can use vector instructions.
 //!
-//! "Without flags" means: one run of three or more good groups, every other group DO_NOT_USE and
-//! nothing else, finite data, a positive gain. Other pixels are left to the slow way.
+//! "Without flags" means: one run of two or more good groups, every other group DO_NOT_USE and
+//! nothing else, or the only group there is; finite data, a positive gain. Other pixels are left to the slow way.
 
 use super::groups::DNU;
 use super::noise::{
@@ -81,7 +81,7 @@ impl<'a> Lanes<'a> {
                 rest = self.flagged(pixel);
             }
         }
-        if self.run.len < 3 {
+        if self.run.len < self.shortest() {
             return [true; WIDTH];
         }
         self.read(pixel, &mut rest);
@@ -92,10 +92,20 @@ impl<'a> Lanes<'a> {
         if rest.iter().all(|r| *r) {
             return rest;
         }
-        let slope = self.slope(fit, &gain, pixel);
-        let median = self.median_rate(fit.setup.times.group);
+        let (time, _) = fit.setup.times.span(self.run.len as u32);
+        let slope = match &self.data[..] {
+            [only] => only.map(|d| d / time),
+            [first, second] => lane(|l| (second[l] - first[l]) / time),
+            _ => self.slope(fit, &gain, pixel),
+        };
+        let median = self.median_rate(time);
         self.store(fit, pixel, [gain, slope, median], &rest, out);
         rest
+    }
+
+    /// Groups that a run must have: a lone group only counts where there is no other.
+    fn shortest(&self) -> usize {
+        self.ngroups.min(2)
     }
 
     /// Which pixels have other flags than the run allows.
@@ -122,7 +132,7 @@ impl<'a> Lanes<'a> {
         let others = (0..start)
             .chain(start + len..self.ngroups)
             .all(|g| flag(g) == DNU);
-        (others && len > 2).then_some(Run { start, len })
+        (others && len >= self.shortest()).then_some(Run { start, len })
     }
 
     fn read(&mut self, pixel: usize, rest: &mut [bool; WIDTH]) {
@@ -192,10 +202,13 @@ impl<'a> Lanes<'a> {
         })
     }
 
-    /// Median of the differences between neighbouring groups, in DN/s. Uses up the data.
+    /// Median of the differences between neighbouring groups, in DN/s; the rate of a lone group.
     fn median_rate(&mut self, group_time: f64) -> Lane {
         self.sorted.clear();
         let mut low = self.data[0].map(|d| d / group_time);
+        if self.data.len() == 1 {
+            return low;
+        }
         for data in &self.data[1..] {
             let high = data.map(|d| d / group_time);
             self.sorted.push(lane(|l| high[l] - low[l]));
@@ -234,10 +247,8 @@ impl<'a> Lanes<'a> {
         let block = pixel..pixel + WIDTH;
         let rnoise = load(&fit.rnoise, pixel);
         let dq = load(&fit.pixeldq, pixel);
-        let times = fit.setup.times;
-        let len = self.run.len as f64;
-        let variance =
-            lane(|l| read_variance(read_numerator(rnoise[l], times.group), len, gain[l]));
+        let (time, groups) = fit.setup.times.span(self.run.len as u32);
+        let variance = lane(|l| read_variance(read_numerator(rnoise[l], time), groups, gain[l]));
         let inverse = lane(|l| 1.0 / variance[l]);
         let weighted = lane(|l| slope[l] / variance[l]);
         let read = lane(|l| drop_large(1.0 / inverse[l]));
@@ -266,22 +277,23 @@ impl<'a> Lanes<'a> {
     }
 }
 
-/// Photon noise of a block of pixels with one segment each, of `lengths` groups, at `rates` in DN/s:
+/// Photon noise of a block of pixels with one segment each, of these spans (see [`FitTimes::span`]), at `rates` in DN/s:
 /// its variance, the total error, and the inverse of the variance.
 pub(super) fn complete(
-    group_time: f64,
     noises: &[PixelNoise; WIDTH],
     rates: &Lane,
-    lengths: &Lane,
+    spans: &[(f64, f64); WIDTH],
 ) -> [Lane; 3] {
     let poisson = lane(|l| {
-        let exposure = poisson_exposure(group_time, noises[l].gain, lengths[l]);
+        let (time, groups) = spans[l];
+        let exposure = poisson_exposure(time, noises[l].gain, groups);
         poisson_variance(rates[l], noises[l].dark, exposure)
     });
     let read = lane(|l| {
+        let (time, groups) = spans[l];
         read_variance(
-            read_numerator(noises[l].rnoise, group_time),
-            lengths[l],
+            read_numerator(noises[l].rnoise, time),
+            groups,
             noises[l].gain,
         )
     });

@@ -219,9 +219,8 @@ impl OlsFit {
         let integrations = f64::from(self.integrations);
         let noises: [PixelNoise; WIDTH] = std::array::from_fn(|l| self.noise(first + l));
         let rates = std::array::from_fn(|l| self.sums.median_rate[first + l] / integrations);
-        let lengths = std::array::from_fn(|l| f64::from(codes[l]));
-        let [variance, error, inverse] =
-            complete(self.setup.times.group, &noises, &rates, &lengths);
+        let spans = codes.map(|len| self.setup.times.span(len));
+        let [variance, error, inverse] = complete(&noises, &rates, &spans);
         for l in 0..WIDTH {
             let pixel = first + l;
             let valid = self.pixeldq[pixel] & INVALID == 0;
@@ -411,6 +410,118 @@ mod tests {
             .for_each(|out| fit.complete(&mut rows(out)));
         fit.finish(&mut rows(&mut out[last]));
         out
+    }
+
+    /// Fits two integrations of a strip of pixels in strips of so many; the bits of all planes, of integrations and exposure.
+    fn in_strips(ngroups: usize, width: usize) -> Vec<[u32; 5]> {
+        const PIXELS: usize = 96;
+        let mut state = 17u64 + ngroups as u64;
+        let mut random = |n: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % n
+        };
+        let mut plane = |g: usize| -> (Vec<f32>, Vec<u8>) {
+            let value = |r: u64| if r == 0 { f32::NAN } else { r as f32 * 0.37 };
+            let odd = [DNU, JUMP, SAT, dq::PERSISTENCE as u8];
+            (0..PIXELS)
+                .map(|_| {
+                    let flag = if random(9) == 0 {
+                        odd[random(4) as usize]
+                    } else {
+                        0
+                    };
+                    (value(random(400)) + 90.0 * g as f32, flag)
+                })
+                .unzip()
+        };
+        let planes: Vec<Vec<_>> = (0..2)
+            .map(|_| (0..ngroups).map(&mut plane).collect())
+            .collect();
+        let gain: Vec<f32> = (0..PIXELS).map(|p| [1.8, 2.3, 0.0][(p % 17) / 8]).collect();
+        let readnoise: Vec<f32> = (0..PIXELS).map(|p| 4.0 + 0.01 * p as f32).collect();
+        let pixeldq: Vec<u32> = (0..PIXELS).map(|p| u32::from(p % 31 == 0)).collect();
+        let timing = Timing {
+            frame_time: 2.8,
+            group_time: 11.1,
+            nframes: 4,
+            groupgap: 1,
+            drop_frames1: 0,
+        };
+        let mut scan = GroupScan::new(ngroups, 0..ngroups, false);
+        for planes in &planes {
+            scan.add(&planes.iter().map(|(_, f)| &f[..]).collect::<Vec<_>>());
+        }
+        let plan = scan.plan(false).expect("some group is good");
+        let mut all = Vec::new();
+        for first in (0..PIXELS).step_by(width) {
+            let part = first..first + width;
+            let pixels = PixelRows {
+                pixeldq: &pixeldq[part.clone()],
+                gain: &gain[part.clone()],
+                readnoise: &readnoise[part.clone()],
+                dark_current: None,
+            };
+            let mut fit = OlsFit::new(&timing, plan.clone(), pixels, false);
+            let mut out = vec![(vec![[0f32; 4]; width], vec![0u32; width]); 3];
+            let mut planes_of = |i: usize, work: &mut dyn FnMut(&mut RateRows)| {
+                let mut split: [Vec<f32>; 4] =
+                    std::array::from_fn(|k| out[i].0.iter().map(|v| v[k]).collect());
+                let [sci, err, var_poisson, var_rnoise] = &mut split;
+                let dq = &mut out[i].1;
+                work(&mut RateRows {
+                    sci,
+                    err,
+                    dq,
+                    var_poisson,
+                    var_rnoise,
+                });
+                for (p, values) in out[i].0.iter_mut().enumerate() {
+                    *values = std::array::from_fn(|k| split[k][p]);
+                }
+            };
+            for (i, planes) in planes.iter().enumerate() {
+                let data: Vec<&[f32]> = planes.iter().map(|(d, _)| &d[part.clone()]).collect();
+                let groupdq: Vec<&[u8]> = planes.iter().map(|(_, f)| &f[part.clone()]).collect();
+                let rows = RampRows {
+                    data: &data,
+                    groupdq: &groupdq,
+                    zeroframe: None,
+                };
+                planes_of(i, &mut |out| fit.add(&rows, out));
+            }
+            for i in 0..2 {
+                planes_of(i, &mut |out| fit.complete(out));
+            }
+            let mut fit = Some(fit);
+            planes_of(2, &mut |out| {
+                fit.take().expect("once").finish(out);
+            });
+            for pixel in 0..width {
+                for (values, dq) in &out {
+                    let [a, b, c, d] = values[pixel].map(f32::to_bits);
+                    all.push([a, b, c, d, dq[pixel]]);
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn blocks_of_pixels_are_fitted_as_single_ones() {
+        // a single pixel takes the slow way
+        for ngroups in 1..=6 {
+            let (one, many) = (in_strips(ngroups, 1), in_strips(ngroups, 96));
+            for (i, (a, b)) in one.iter().zip(&many).enumerate() {
+                assert_eq!(a, b, "{ngroups} groups, pixel {}, plane {}", i / 3, i % 3);
+            }
+            let finite = one
+                .iter()
+                .filter(|v| f32::from_bits(v[0]).is_finite())
+                .count();
+            assert!(finite > one.len() / 3, "{finite}");
+        }
     }
 
     #[test]

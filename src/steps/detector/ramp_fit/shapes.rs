@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::pixel::{IntegrationFit, SegmentFit};
 use super::timing::Lone;
 
-/// Set in a code that is an index; other codes are the length of the only segment, 0 for none.
+/// Set in a code that is an index; other codes are the length of the only segment (1: a lone first group), 0 for none.
 const INDEXED: u32 = 1 << 31;
 
 /// The segments of one integration of a pixel.
@@ -61,7 +61,13 @@ impl Shapes {
     ) {
         let code = match segments {
             [] if fit.chargeloss.is_none() => 0,
-            [only] if simple && only.len > 1 && fit.chargeloss.is_none() => only.len as u32,
+            [only]
+                if simple
+                    && fit.chargeloss.is_none()
+                    && (only.len > 1 || fit.lone == Lone::FirstGroup) =>
+            {
+                only.len as u32
+            }
             _ => {
                 let first = self.lengths.len();
                 self.lengths.extend(segments.iter().map(|s| s.len as u32));
@@ -78,8 +84,8 @@ impl Shapes {
         self.codes()[pixel] = code;
     }
 
-    /// The length of the only segment, where a pixel has one segment of two groups or more,
-    /// a good gain and no CHARGELOSS.
+    /// The length of the only segment, where a pixel has one segment, of two groups or more or of the first group alone, a good
+    /// gain and no CHARGELOSS.
     pub fn only_length(code: u32) -> Option<u32> {
         (code != 0 && code & INDEXED == 0).then_some(code)
     }
@@ -91,7 +97,11 @@ impl Shapes {
                 let lengths = std::slice::from_ref(code);
                 Shape {
                     lengths: if *code == 0 { &[] } else { lengths },
-                    lone: Lone::Group,
+                    lone: if *code == 1 {
+                        Lone::FirstGroup
+                    } else {
+                        Lone::Group
+                    },
                     chargeloss: None,
                 }
             }

@@ -54,6 +54,15 @@ pub(super) enum Lone {
 }
 
 impl FitTimes {
+    /// Time in seconds and number of groups that the variances of a segment of `len` groups are made of; a lone group, which
+    /// must be the first, counts as two reads of its own mean exposure time.
+    pub(super) fn span(&self, len: u32) -> (f64, f64) {
+        match len {
+            1 => (self.first_group, 2.0),
+            _ => (self.group, f64::from(len)),
+        }
+    }
+
     pub(super) fn lone(&self, lone: Lone) -> f64 {
         match lone {
             Lone::Group => self.group,
