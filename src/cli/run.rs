@@ -1,6 +1,6 @@
 //! `sifu run` and `sifu plan`: the whole chain over a directory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -415,15 +415,12 @@ pub(super) fn table(plan: &Plan, entries: &[Entry], root: &Path) -> String {
             of.iter().map(|e| e.seconds).sum::<f64>(),
         );
     }
-    for entry in entries {
-        let line = match &entry.outcome {
-            Outcome::Skipped(why) => format!("skipped {}: {why}", entry.task),
-            Outcome::Failed(why) => format!("failed  {}: {why}", entry.task),
-            Outcome::Blocked(by) => format!("failed  {}: {by} was not made", entry.task),
-            _ => continue,
+    for (what, names) in reasons(entries) {
+        let more = match names.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
         };
-        text += &line;
-        text.push('\n');
+        text += &format!("{} {}{more}: {}\n", what.0, names[0], what.1);
     }
     for (path, e) in &plan.broken {
         text += &format!("failed  {}: {e}\n", path.display());
@@ -432,6 +429,30 @@ pub(super) fn table(plan: &Plan, entries: &[Entry], root: &Path) -> String {
         text += &format!("note    {note}\n");
     }
     text + &format!("report: {}\n", root.join(report::DATA).display())
+}
+
+/// Why tasks were not made, in order, with the names of those that it holds for.
+fn reasons(entries: &[Entry]) -> Vec<((&'static str, String), Vec<&str>)> {
+    let mut all: Vec<((&'static str, String), Vec<&str>)> = Vec::new();
+    // tasks that wait for others that wait are told of the first that failed
+    let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+    for entry in entries {
+        let what = match &entry.outcome {
+            Outcome::Skipped(why) => ("skipped", why.clone()),
+            Outcome::Failed(why) => ("failed ", why.clone()),
+            Outcome::Blocked(by) => {
+                let by = first.get(by.as_str()).copied().unwrap_or(by);
+                first.insert(&entry.task, by);
+                ("failed ", format!("{by} was not made"))
+            }
+            _ => continue,
+        };
+        match all.iter_mut().find(|(w, _)| *w == what) {
+            Some((_, names)) => names.push(&entry.task),
+            None => all.push((what, vec![&entry.task])),
+        }
+    }
+    all
 }
 
 /// The exit code: 0 where nothing failed, that of the first failure where nothing was made, else [`PARTLY`].
@@ -444,5 +465,34 @@ pub(super) fn code(plan: &Plan, entries: &[Entry]) -> u8 {
         None => 0,
         Some(_) if entries.iter().any(good) => PARTLY,
         Some(code) => code,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_reasons_are_told_once() {
+        let entry = |task: &str, outcome| Entry {
+            task: task.into(),
+            stage: "stage1",
+            outcome,
+            seconds: 0.0,
+            products: Vec::new(),
+            code: 4,
+        };
+        let entries = [
+            entry("a", Outcome::Failed("no cache".into())),
+            entry("b", Outcome::Failed("no cache".into())),
+            entry("c", Outcome::Made(String::new())),
+            entry("d", Outcome::Blocked("a".into())),
+            entry("e", Outcome::Blocked("d".into())),
+            entry("f", Outcome::Skipped("no flat".into())),
+        ];
+        let found = reasons(&entries);
+        let names: Vec<&[&str]> = found.iter().map(|(_, names)| &names[..]).collect();
+        assert_eq!(names, [&["a", "b"][..], &["d", "e"], &["f"]]);
+        assert_eq!(found[1].0, ("failed ", "a was not made".to_owned()));
     }
 }

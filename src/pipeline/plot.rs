@@ -296,19 +296,17 @@ fn of_flat(path: &Path, file: &FitsFile) -> Result<Figure> {
 }
 
 /// The plot of a file: the summary plot of a navigated cube, the quick look at a detector image (SCI of two axes, as in `_rate` and
-/// `_cal`), or the statistics of a synthetic flat (it has `FLAT_CORRECTED`).
+/// `_cal`), or the statistics of a synthetic flat (it has `FLAT_CORRECTED` and no SCI).
 ///
 /// # Errors
 /// [`Error::Input`] where the file is none of these, or a cube that is not navigated; [`Error::Format`] for a damaged one.
 pub fn figure(path: &Path, kernels: &Kernels, options: &Options) -> Result<Figure> {
     let file = FitsFile::open(path)?;
-    if let Some(hdu) = file.find("SCI")
-        && file.shape(hdu)?.len() == 2
-    {
-        return of_detector(path, &file, hdu);
-    }
-    if file.find("FLAT_CORRECTED").is_some() {
-        return of_flat(path, &file);
+    match file.find("SCI") {
+        Some(hdu) if file.shape(hdu)?.len() == 2 => return of_detector(path, &file, hdu),
+        // cubes that a flat was applied to keep what it says of its planes
+        None if file.find("FLAT_CORRECTED").is_some() => return of_flat(path, &file),
+        _ => {}
     }
     let cube = Opened::read(path)?;
     let (found, globe, remark) = located(&cube, path, kernels)?;

@@ -481,6 +481,27 @@ fn a_flat_has_its_statistics() {
 }
 
 #[test]
+fn a_cube_that_a_flat_was_applied_to_is_a_cube() {
+    let dir = folder();
+    let cube = navigated(dir.path(), &PLAIN, &[]);
+    let before = groups(&page(&cube).items);
+    let plane = dir.path().join("plane.fits");
+    let mut w = Writer::create(&plane, false).expect("made");
+    w.empty(&Header::new()).expect("written");
+    let mut header = Header::new();
+    header.set("EXTNAME", "FLAT_CORRECTED", "");
+    w.image::<f64>(&header, &[NZ]).expect("written");
+    w.put(0, &[1.0; NZ]).expect("written");
+    w.finish().expect("written");
+    // without its empty primary HDU, of one block
+    let plane = std::fs::read(&plane).expect("reads");
+    let mut all = std::fs::read(&cube).expect("reads");
+    all.extend(&plane[2880..]);
+    std::fs::write(&cube, all).expect("written");
+    assert_eq!(groups(&page(&cube).items), before);
+}
+
+#[test]
 fn a_cube_before_and_after_a_step() {
     let dir = folder();
     let cube = navigated(dir.path(), &PLAIN, &[]);

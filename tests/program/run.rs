@@ -247,31 +247,38 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
     killed_and_resumed(&whole);
 }
 
-/// A run killed at some moments and taken up again ends with the same files.
+/// A run killed at some moments (`SIFU_KILLS`: how many) and taken up again ends with the same files; one that ends before it is
+/// killed is compared, and the next one starts anew.
 fn killed_and_resumed(whole: &BTreeMap<String, Vec<u8>>) {
-    let kills: u64 = std::env::var("SIFU_KILLS").map_or(4, |n| n.parse().expect("a number"));
-    let dir = tempfile::tempdir().expect("folder");
-    let root = root(dir.path());
+    let mut kills: u64 = std::env::var("SIFU_KILLS").map_or(4, |n| n.parse().expect("a number"));
     let mut seed = 2463534242_u64;
-    for _ in 0..kills {
-        seed = (seed.wrapping_mul(6364136223846793005)).wrapping_add(1442695040888963407);
-        let mut child = command("run", &root, SHORT)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        std::thread::sleep(Duration::from_millis(200 + (seed >> 33) % 4000));
-        // SIGKILL, as of a power cut
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-    }
-    let (code, said, errors) = run(&root, SHORT);
-    assert_eq!(code, 0, "{said}{errors}");
-    let now = contents(&root);
-    let names: Vec<&String> = now.keys().collect();
-    assert_eq!(names, whole.keys().collect::<Vec<_>>());
-    for (name, bytes) in whole {
-        assert!(now[name] == *bytes, "{name} differs after a resumed run");
+    while kills > 0 {
+        let dir = tempfile::tempdir().expect("folder");
+        let root = root(dir.path());
+        while kills > 0 {
+            seed = (seed.wrapping_mul(6364136223846793005)).wrapping_add(1442695040888963407);
+            let mut child = command("run", &root, SHORT)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("the program starts");
+            std::thread::sleep(Duration::from_millis(200 + (seed >> 33) % 4000));
+            if child.try_wait().expect("asked").is_some() {
+                break;
+            }
+            // SIGKILL, as of a power cut
+            child.kill().expect("killed");
+            child.wait().expect("ended");
+            kills -= 1;
+        }
+        let (code, said, errors) = run(&root, SHORT);
+        assert_eq!(code, 0, "{said}{errors}");
+        let now = contents(&root);
+        let names: Vec<&String> = now.keys().collect();
+        assert_eq!(names, whole.keys().collect::<Vec<_>>());
+        for (name, bytes) in whole {
+            assert!(now[name] == *bytes, "{name} differs after a resumed run");
+        }
     }
 }
 
