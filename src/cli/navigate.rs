@@ -9,9 +9,11 @@ use super::{batch, inputs};
 use crate::formats::fits::FitsFile;
 use crate::nav::{limb, planes};
 use crate::pipeline::navigate::Options;
+use crate::pipeline::plot;
 use crate::pipeline::recipe::navigate::{self, Job, product_of};
 use crate::pipeline::recipe::pointing;
 use crate::store::kernels;
+use crate::view;
 use crate::wcs::Gwcs;
 use crate::{Error, Result};
 
@@ -60,6 +62,10 @@ pub struct Args {
     /// offset; where nothing constrains it, a warning says why and none is applied.
     #[arg(long, value_name = "METHOD", conflicts_with_all = ["ra_offset", "dec_offset", "raw_offset", "basic"])]
     fit: Option<Method>,
+    /// Also draw each cube's image, the model of --fit and what is left, with the limb: a picture of a single cube (.png, .svg, .pdf),
+    /// or a folder for <name>_limb.png of each.
+    #[arg(long, value_name = "FILE|DIR", requires = "fit")]
+    figure: Option<PathBuf>,
     /// Also fit the turn of the field.
     #[arg(long, requires = "fit")]
     fit_roll: bool,
@@ -97,6 +103,30 @@ enum Method {
 }
 
 impl Args {
+    /// Where the pages on the pointing of files go, if they are asked for.
+    fn pages(&self, files: &[PathBuf]) -> Result<Option<Vec<PathBuf>>> {
+        let Some(out) = &self.figure else {
+            return Ok(None);
+        };
+        if let (Some(_), false, [_]) = (view::kind(out), out.is_dir(), files) {
+            return Ok(Some(vec![out.clone()]));
+        }
+        if view::kind(out).is_some() && !out.is_dir() {
+            return Err(Error::parameter(format!(
+                "--figure {} is one picture, and there are {} files; give a folder",
+                out.display(),
+                files.len()
+            )));
+        }
+        std::fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
+        let page = |f: &PathBuf| {
+            let plain = plot::product_of(f, out, "png");
+            let stem = plain.file_stem().map(|s| s.to_string_lossy().into_owned());
+            plain.with_file_name(format!("{}_limb.png", stem.unwrap_or_default()))
+        };
+        Ok(Some(files.iter().map(page).collect()))
+    }
+
     /// How to fit the pointing, if at all.
     fn fit(&self) -> Result<Option<limb::Options>> {
         let Some(Method::Limb) = self.fit else {
@@ -118,6 +148,16 @@ impl Args {
             ..limb::Options::default()
         }))
     }
+}
+
+/// Writes the pages on the pointing that there are.
+fn drawn(pages: &[PathBuf], found: &[pointing::Pointed]) -> Result<()> {
+    for (path, found) in pages.iter().zip(found) {
+        if let Some(page) = &found.page {
+            view::write(page, path, plot::WIDTH)?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs the command.
@@ -178,7 +218,14 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         wcs: &wcs,
     };
     let fitted = match args.fit()? {
-        Some(settings) => pointing::run(&files, &job, &settings, &exec)?,
+        Some(settings) => {
+            let pages = args.pages(&files)?;
+            let found = pointing::run(&files, &job, &settings, pages.is_some(), &exec)?;
+            if let Some(pages) = &pages {
+                drawn(pages, &found)?;
+            }
+            found.into_iter().map(|f| f.options).collect()
+        }
         None => vec![options.clone(); files.len()],
     };
     let work: Vec<(PathBuf, Options)> = files.into_iter().zip(fitted).collect();

@@ -10,15 +10,15 @@ use crate::view::summary::Options;
 use crate::view::{KINDS, kind};
 use crate::{Error, Result};
 
-/// Draw navigated cubes (field on the sky, spectra, images, invalid voxels), detector images (values, flags) and synthetic flats.
+/// Draw navigated cubes (field on the sky, spectra, images, invalid voxels), detector images (values, flags), maps and synthetic flats.
 ///
 /// What is drawn is by the file: the summary plot of a navigated cube, the quick look at a detector image (_rate, _cal and others
-/// whose SCI has two axes), or images and statistics of a synthetic flat. OUT is the picture of a single file, its kind by its end (.png, .svg, .pdf), or a folder for OUT/<name>.png of each. The
+/// whose SCI has two axes), a map of `sifu map` in its projection, or images and statistics of a synthetic flat. OUT is the picture of a single file, its kind by its end (.png, .svg, .pdf), or a folder for OUT/<name>.png of each. The
 /// wireframe is the geometry that the cube was navigated with, by its NAV cards and backplanes; kernels are looked for (as `sifu
 /// navigate` does) for cubes that another program navigated.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Navigated cubes, detector images, synthetic flats, and folders of *_nav.fits.
+    /// Navigated cubes, detector images, maps, synthetic flats, and folders of *_nav.fits.
     #[arg(required = true, value_name = "FILE|DIR")]
     inputs: Vec<PathBuf>,
     /// Picture, or folder for pictures (made if needed).

@@ -479,6 +479,7 @@ mod tests {
             stage: "stage1",
             outcome,
             seconds: 0.0,
+            took: 0.0,
             products: Vec::new(),
             code: 4,
         };

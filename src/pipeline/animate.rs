@@ -17,17 +17,35 @@ pub const RATE: f64 = 20.0;
 /// Frames at most that are made one after the other.
 const TOGETHER: usize = 16;
 
+/// A kind of film.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One whose frames have few exact colours.
+    Exact(raster::Kind),
+    /// MP4.
+    #[cfg(feature = "mp4")]
+    Mp4,
+}
+
 /// The kind of film that a name asks for.
 ///
 /// # Errors
-/// [`Error::Parameter`] for another kind of file.
-pub fn kind(path: &Path) -> Result<raster::Kind> {
+/// [`Error::Parameter`] for another kind of file, and for MP4 where the program was built without.
+pub fn kind(path: &Path) -> Result<Kind> {
     let end = path.extension().and_then(|e| e.to_str());
     match end.map(str::to_ascii_lowercase).as_deref() {
-        Some("gif") => Ok(raster::Kind::Gif),
-        Some("apng" | "png") => Ok(raster::Kind::Apng),
+        Some("gif") => Ok(Kind::Exact(raster::Kind::Gif)),
+        Some("apng" | "png") => Ok(Kind::Exact(raster::Kind::Apng)),
+        #[cfg(feature = "mp4")]
+        Some("mp4") => Ok(Kind::Mp4),
+        #[cfg(not(feature = "mp4"))]
+        Some("mp4") => Err(Error::parameter(format!(
+            "{}: this sifu was built without MP4; build it with `cargo build --release --features mp4` (or `cargo install \
+             --path . --features mp4`), or name the film .gif or .apng",
+            path.display()
+        ))),
         _ => Err(Error::parameter(format!(
-            "{}: the name of a film has to end in .gif, .apng or .png",
+            "{}: the name of a film has to end in .gif, .apng, .png or .mp4",
             path.display()
         ))),
     }
@@ -164,7 +182,10 @@ pub fn film(job: &Job, kernels: &Kernels, exec: &Exec) -> Result<Film> {
         Ok((
             dither,
             title(primary),
-            word(primary, "TARGNAME"),
+            match word(primary, "NAV TARGET") {
+                none if none == "?" => word(primary, "TARGNAME"),
+                body => body,
+            },
             cube.wavelength.clone(),
         ))
     };
@@ -211,7 +232,7 @@ pub fn film(job: &Job, kernels: &Kernels, exec: &Exec) -> Result<Film> {
     )
 }
 
-/// Makes a film: GIF or animated PNG by the name's end.
+/// Makes a film: GIF, animated PNG or (with the feature `mp4`) MP4 by the name's end.
 ///
 /// # Errors
 /// As [`film`]; [`Error::Parameter`] for another kind of file; [`Error::Io`]; [`Error::Interrupted`].
@@ -226,9 +247,40 @@ pub fn run(
     progress("reading");
     let film = film(job, kernels, exec)?;
     progress("frames");
+    let bytes = match kind {
+        Kind::Exact(kind) => exact(kind, &film, job.rate, out, exec)?,
+        #[cfg(feature = "mp4")]
+        Kind::Mp4 => video(&film, job.rate, out, exec)?,
+    };
+    progress("writing");
+    write_whole(out, &bytes)
+}
+
+/// The bytes of a film as MP4.
+#[cfg(feature = "mp4")]
+fn video(film: &Film, rate: f64, out: &Path, exec: &Exec) -> Result<Vec<u8>> {
+    use crate::formats::raster::mp4;
+
     let sheet = film.sheet()?;
     let broken = |why: String| Error::input_file(out, why);
-    let mut writer = raster::Film::new(kind, &sheet, film.frames(), job.rate).map_err(broken)?;
+    let size = [sheet.width, sheet.height].map(usize::from);
+    let mut writer = mp4::Film::new(size, &sheet.palette, rate).map_err(broken)?;
+    let count = film.frames();
+    for from in (0..count).step_by(TOGETHER) {
+        let some = (from..count.min(from + TOGETHER)).collect();
+        for frame in exec.try_map(some, |k: usize| film.frame(k))? {
+            writer.push(&frame).map_err(broken)?;
+            exec.check()?;
+        }
+    }
+    writer.finish().map_err(broken)
+}
+
+/// The bytes of a film in exact colours.
+fn exact(kind: raster::Kind, film: &Film, rate: f64, out: &Path, exec: &Exec) -> Result<Vec<u8>> {
+    let sheet = film.sheet()?;
+    let broken = |why: String| Error::input_file(out, why);
+    let mut writer = raster::Film::new(kind, &sheet, film.frames(), rate).map_err(broken)?;
     let count = film.frames();
     let some = count.div_ceil(4 * exec.threads().max(1)).min(TOGETHER);
     let pieces: Vec<Range<usize>> = (0..count)
@@ -257,6 +309,5 @@ pub fn run(
     for frame in packed.into_iter().flatten() {
         writer.push(frame).map_err(broken)?;
     }
-    progress("writing");
-    write_whole(out, &writer.finish().map_err(broken)?)
+    writer.finish().map_err(broken)
 }

@@ -17,19 +17,32 @@ pub struct Options {
     pub spaxel: Option<[usize; 2]>,
 }
 
-/// Folder of the step that wrote a cube, as in `stage3_desaturated`; its file's name where no folder is one of a run.
+/// Folder of the step that wrote a cube, as in `stage3_desaturated`, with the variant's (`stage3/d1_psf`) where two are in the same; its
+/// file's name where no folder is one of a run.
 fn names(paths: &[PathBuf]) -> Vec<String> {
     let of = |path: &PathBuf| {
         let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
         let part = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned());
-        let mut folders = whole.ancestors().skip(1).filter_map(part);
-        folders.find(|f| f.starts_with("stage"))
+        let folders: Vec<String> = whole.ancestors().skip(1).filter_map(part).collect();
+        let at = folders.iter().position(|f| f.starts_with("stage"))?;
+        Some(folders[..=at].to_vec())
     };
-    let stages: Vec<Option<String>> = paths.iter().map(of).collect();
-    let distinct = stages
-        .iter()
-        .enumerate()
-        .all(|(i, s)| s.is_some() && !stages[..i].contains(s));
+    let folders: Vec<Option<Vec<String>>> = paths.iter().map(of).collect();
+    let alone = |all: &[Option<String>]| {
+        let mut all = all.iter().enumerate();
+        let known: Vec<_> = all.clone().map(|(_, s)| s).collect();
+        all.all(|(i, s)| s.is_some() && !known[..i].contains(&s))
+    };
+    let stage = |f: &Option<Vec<String>>| f.as_ref()?.last().cloned();
+    let whole = |f: &Option<Vec<String>>| {
+        let parts: Vec<String> = f.as_ref()?.iter().rev().cloned().collect();
+        Some(parts.join("/"))
+    };
+    let mut stages: Vec<Option<String>> = folders.iter().map(stage).collect();
+    if !alone(&stages) {
+        stages = folders.iter().map(whole).collect();
+    }
+    let distinct = alone(&stages);
     paths
         .iter()
         .zip(stages)

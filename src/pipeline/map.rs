@@ -363,7 +363,7 @@ impl Run<'_> {
         let axes = [self.n, self.grid.ny, self.grid.nx];
         let mut w = Writer::create(path, false)?;
         w.empty(&self.primary(of, date))?;
-        let body = of.str("TARGNAME").unwrap_or_default();
+        let body = body(of).unwrap_or_default();
         let header = |name: &str, unit: &str, spectral: bool| {
             let mut h = Header::new();
             h.set("EXTNAME", name, "extension name");
@@ -476,8 +476,8 @@ impl Run<'_> {
                 h.push(card.clone());
             }
         }
-        if let Some(body) = of.str("TARGNAME") {
-            h.set("OBJECT", body.trim(), "Body");
+        if let Some(body) = body(of) {
+            h.set("OBJECT", body, "Body");
         }
         let o = self.options;
         let sense = if self.grid.west { "west" } else { "east" };
@@ -540,6 +540,12 @@ impl Run<'_> {
             &format!("Longitude is positive to the {sense}; planetary east is to the right."),
         ));
     }
+}
+
+/// The body that a cube was navigated on, else its target.
+fn body(of: &Header) -> Option<&str> {
+    let named = |key: &str| of.str(key).map(str::trim).filter(|t| !t.is_empty());
+    named("NAV TARGET").or_else(|| named("TARGNAME"))
 }
 
 fn axis(h: &mut Header, n: usize, kind: &str, unit: &str, pixel: f64, value: f64) {

@@ -1,5 +1,5 @@
 //! Plots of files: what [`crate::view::summary`] draws, read from a navigated cube, and where the body in it comes from; and what
-//! [`crate::view::detector`] and [`crate::view::flat`] draw, read from detector images and synthetic flats.
+//! [`crate::view::detector`], [`crate::view::flat`] and [`crate::view::map`] draw, read from detector images, synthetic flats and maps.
 //!
 //! The body is that of the file's own NAV cards, else of the kernels; it is drawn only where it agrees with the backplanes, so that lines
 //! and planes cannot tell different stories. Else the lines are what the planes themselves hold.
@@ -12,16 +12,19 @@ use super::navigate::{self, aspect};
 use super::recipe::navigate::wavelengths;
 use crate::formats::fits::{FitsFile, Header};
 use crate::math::vector::norm;
+use crate::nav::map::{Grid, Projection};
 use crate::nav::{Kernels, bodies};
 use crate::view::globe::Globe;
 use crate::view::sky::Tangent;
 use crate::view::summary::{Options, Subject, draw, title};
 use crate::view::wireframe::Planes;
-use crate::view::{self, Figure, detector, flat};
+use crate::view::{self, Figure, detector, flat, map};
 use crate::{Error, Result};
 
 /// Pixels across a PNG file by default: 200 an inch.
 pub const WIDTH: usize = 2000;
+/// The same of those that a run makes beside summary plots.
+pub const SMALL: usize = 1000;
 /// Largest distance between lines and backplanes, spaxels.
 const AGREEMENT: f64 = 0.3;
 /// Spaxels that are compared.
@@ -295,8 +298,84 @@ fn of_flat(path: &Path, file: &FitsFile) -> Result<Figure> {
     }))
 }
 
+/// The page of a map that `sifu map` wrote.
+fn of_map(path: &Path, file: &FitsFile) -> Result<Figure> {
+    let primary = &file.hdus()[0].header;
+    let (mean, count) = (file.need("MEAN")?, file.need("COUNT")?);
+    let header = &file.hdus()[mean].header;
+    let word = |key: &str| primary.str(key).map(str::trim).filter(|t| !t.is_empty());
+    let damaged = |what: &str| Error::format(path, format!("is no map of sifu's: {what}"));
+    let projection = word("MAP PROJECTION")
+        .and_then(Projection::find)
+        .ok_or_else(|| damaged("MAP PROJECTION is none"))?;
+    let number = |h: &Header, key: &str| {
+        let found = h.f64(key).filter(|v| v.is_finite());
+        found.ok_or_else(|| damaged(&format!("it has no {key}")))
+    };
+    let centre = [number(header, "CRVAL1")?, number(header, "CRVAL2")?];
+    let west = word("MAP LON_SENSE") == Some("west");
+    let step = number(primary, "MAP GRID")?;
+    let grid = Grid::new(projection, centre, step, west).map_err(|e| damaged(&e.to_string()))?;
+    let (size, depth) = match (file.shape(mean)?, file.shape(count)?) {
+        ([ny, nx], [nz, my, mx]) if [ny, nx] == [my, mx] => ([*ny, *nx], *nz),
+        _ => return Err(damaged("MEAN and COUNT differ in shape")),
+    };
+    if size != [grid.ny, grid.nx] || depth == 0 {
+        return Err(damaged("its size is not that of its projection and grid"));
+    }
+    // most cubes of any wavelength
+    let cells = size[0] * size[1];
+    let mut cubes = vec![0.0f64; cells];
+    for z in 0..depth {
+        let plane: Vec<f64> = file.pixels(count, z * cells..(z + 1) * cells)?;
+        for (most, n) in cubes.iter_mut().zip(plane) {
+            *most = most.max(n);
+        }
+    }
+    let body = word("OBJECT").or(word("TARGNAME")).unwrap_or("?");
+    let parts = [
+        Some(body.to_owned()),
+        word("INSTRUME").map(str::to_owned),
+        word("CHANNEL")
+            .zip(word("BAND"))
+            .map(|(c, b)| format!("Channel {c} {b}")),
+        word("FILTER")
+            .zip(word("GRATING"))
+            .map(|(f, g)| format!("{f} {g}")),
+    ];
+    let title: Vec<String> = parts.into_iter().flatten().collect();
+    let sci = file.need("SCI")?;
+    let spectral = &file.hdus()[sci].header;
+    let first = number(spectral, "CRVAL3")?;
+    let last = first + (depth - 1) as f64 * number(spectral, "CDELT3")?;
+    let sense = if west { "west" } else { "east" };
+    let notes = [
+        format!(
+            "Mean of {first:.3} to {last:.3} µm; {} cubes; weights: {}; emission angles below {}°",
+            primary.i64("MAP N_CUBES").unwrap_or(0),
+            word("MAP WEIGHT").unwrap_or("?"),
+            number(primary, "MAP MAX_EMISSION")?,
+        ),
+        format!(
+            "{}, cells of {step}°; longitudes ({}) positive to the {sense}, latitudes {}",
+            word("MAP PROJECTION").unwrap_or_default(),
+            word("MAP LON_PLANE").unwrap_or("?"),
+            word("MAP LAT_PLANE").unwrap_or("?"),
+        ),
+    ];
+    let unit = header.str("BUNIT").map(str::trim).filter(|u| !u.is_empty());
+    Ok(map::draw(&map::Subject {
+        title: &title.join("  |  "),
+        notes: &notes,
+        grid: &grid,
+        values: &file.all::<f64>(mean)?,
+        unit: unit.unwrap_or("no unit"),
+        cubes: &cubes,
+    }))
+}
+
 /// The plot of a file: the summary plot of a navigated cube, the quick look at a detector image (SCI of two axes, as in `_rate` and
-/// `_cal`), or the statistics of a synthetic flat (it has `FLAT_CORRECTED` and no SCI).
+/// `_cal`), a map (it has `MAP PROJECTION`), or the statistics of a synthetic flat (it has `FLAT_CORRECTED` and no SCI).
 ///
 /// # Errors
 /// [`Error::Input`] where the file is none of these, or a cube that is not navigated; [`Error::Format`] for a damaged one.
@@ -304,6 +383,7 @@ pub fn figure(path: &Path, kernels: &Kernels, options: &Options) -> Result<Figur
     let file = FitsFile::open(path)?;
     match file.find("SCI") {
         Some(hdu) if file.shape(hdu)?.len() == 2 => return of_detector(path, &file, hdu),
+        _ if file.hdus()[0].header.str("MAP PROJECTION").is_some() => return of_map(path, &file),
         // cubes that a flat was applied to keep what it says of its planes
         None if file.find("FLAT_CORRECTED").is_some() => return of_flat(path, &file),
         _ => {}

@@ -1,6 +1,7 @@
 //! Axes of graphs: a frame, ticks and labels, and from data to the page.
 
-use super::figure::{Align, Colour, Item, Level, Path, Point, Rect, Stroke, Text};
+use super::colours::ColourMap;
+use super::figure::{Affine, Align, Colour, Item, Level, Path, Picture, Point, Rect, Stroke, Text};
 use super::text;
 use super::ticks::{self, Tick};
 
@@ -156,6 +157,43 @@ impl Axes {
 #[must_use]
 pub fn frame(area: Rect) -> Item {
     Item::line(Path::rect(area), Stroke::new(Colour::BLACK, LINE))
+}
+
+/// The colours between two values, the second one above, on an upright bar with a scale on its right.
+#[must_use]
+pub fn colour_bar(
+    area: Rect,
+    [low, high]: [f64; 2],
+    map: &ColourMap,
+    unit: &str,
+    size: f64,
+) -> Item {
+    let n = 128;
+    // a scale that falls is drawn from its other end
+    let falls = high < low;
+    let at = |k: usize| k as f64 / (n - 1) as f64;
+    let pixels = (0..n).map(|k| map.at(if falls { 1.0 - at(k) } else { at(k) }));
+    let axes = Axes {
+        area,
+        x: Scale::linear(0.0, 1.0),
+        y: match high.max(low) > high.min(low) {
+            true => Scale::linear(low.min(high), high.max(low)),
+            false => Scale::linear(low - 0.5, low + 0.5),
+        },
+    };
+    Item::group(
+        "colours",
+        vec![
+            Item::Picture(Picture {
+                nx: 1,
+                ny: n,
+                pixels: pixels.collect(),
+                place: Affine::upright(area, 1, n),
+            }),
+            axes.frame(),
+            axes.side(Side::Right, unit, size, Colour::BLACK),
+        ],
+    )
 }
 
 /// Ticks at places along a side of a rectangle (points from its left or lower end), with their labels, and a title. Labels that would

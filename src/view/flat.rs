@@ -4,7 +4,7 @@
 //! of the finite values of corrected planes. Colours are symmetric about 1 and end at the percentile 99 of the distance from it.
 //! What a flat is, and how one is made, is [`crate::model::synthetic_flat`]'s.
 
-use super::axes::{Axes, Scale, Side, frame};
+use super::axes::{Axes, Scale, Side, colour_bar, frame};
 use super::colours::RD_BU;
 use super::figure::{
     Affine, Align, Colour, Figure, Item, Level, Path, Picture, Rect, Stroke, Text,
@@ -162,25 +162,12 @@ fn images(subject: &Subject, numbers: &Numbers, most: f64) -> Vec<Item> {
         out.push(Item::Text(heading.anchor(Align::Middle, Level::Base)));
     }
     let area = Rect::new(right + 10.0, TOPS[0], 8.0, h);
-    let n = 128;
-    let pixels = (0..n).map(|k| RD_BU.at(1.0 - k as f64 / (n - 1) as f64));
-    let axes = Axes {
+    out.push(colour_bar(
         area,
-        x: Scale::linear(0.0, 1.0),
-        y: Scale::linear(1.0 - most, 1.0 + most),
-    };
-    out.push(Item::group(
-        "colours",
-        vec![
-            Item::Picture(Picture {
-                nx: 1,
-                ny: n,
-                pixels: pixels.collect(),
-                place: Affine::upright(area, 1, n),
-            }),
-            axes.frame(),
-            axes.side(Side::Right, "Relative response", SIZES[2], Colour::BLACK),
-        ],
+        [1.0 + most, 1.0 - most],
+        &RD_BU,
+        "Relative response",
+        SIZES[2],
     ));
     out
 }

@@ -12,7 +12,8 @@
 //! [`Figure::outline`].
 //!
 //! The figures: [`summary`], one page a cube; [`detector`], one a detector image; [`flat`], one a synthetic flat;
-//! [`steps`], one of a cube before and after steps. [`terminal`] draws with characters instead; [`report`] is the page on a whole run.
+//! [`steps`], one of a cube before and after steps; [`limb`], one of a fit of the pointing;
+//! [`map`], one of a mosaic on the globe. [`terminal`] draws with characters instead; [`report`] is the page on a whole run.
 
 pub mod axes;
 pub mod colours;
@@ -22,6 +23,8 @@ pub mod figure;
 pub mod film;
 pub mod flat;
 pub mod globe;
+pub mod limb;
+pub mod map;
 pub mod pdf;
 mod render;
 pub mod report;

@@ -6,7 +6,8 @@
 use std::cell::OnceCell;
 
 use tiny_skia::{
-    FillRule, LineCap, LineJoin, Mask, Paint, PathBuilder, Pixmap, StrokeDash, Transform,
+    FillRule, LineCap, LineJoin, Mask, Paint, PathBuilder, Pixmap, PremultipliedColorU8,
+    StrokeDash, Transform,
 };
 
 use super::figure::{Affine, Colour, Figure, Item, Path, Picture, Rect, Segment, Stroke};
@@ -15,6 +16,8 @@ use crate::{Error, Result};
 
 /// Samples a side of a pixel of a picture.
 const FINE: usize = 4;
+/// All of them.
+const SAMPLES: u32 = (FINE * FINE) as u32;
 /// Largest width or height, pixels.
 const LARGEST: f64 = 20_000.0;
 
@@ -55,7 +58,9 @@ pub fn render(figure: &Figure, width: usize) -> Result<Pixels> {
     }
     let mut canvas = Canvas { pixmap, scale };
     canvas.items(&figure.items, None);
-    let opaque = canvas.pixmap.pixels().iter().all(|p| p.is_opaque());
+    // what is laid over an opaque ground is opaque
+    let ground = figure.background.is_some_and(|c| c.0[3] == 255);
+    let opaque = ground || canvas.pixmap.pixels().iter().all(|p| p.is_opaque());
     Ok(Pixels {
         width,
         bytes: match opaque {
@@ -186,12 +191,12 @@ impl Canvas {
         if nx == 0 || ny == 0 || picture.pixels.len() != nx * ny {
             return;
         }
-        let Some(back) = picture.place.inverse() else {
-            return;
-        };
         let (w, h) = (self.pixmap.width() as usize, self.pixmap.height() as usize);
         let page = Rect::new(0.0, 0.0, w as f64 / self.scale, h as f64 / self.scale);
         let clip = clip.unwrap_or(page);
+        let Some(lattice) = Lattice::new(picture, clip, self.scale) else {
+            return;
+        };
         let corners = [[0, 0], [nx, 0], [0, ny], [nx, ny]]
             .map(|[x, y]| picture.place.apply([x as f64, y as f64]));
         let range = |k: usize, low: f64, high: f64, n: usize| {
@@ -200,106 +205,124 @@ impl Canvas {
             let to = (of(f64::max).min(high) * self.scale).ceil().max(0.0) as usize;
             from..to.min(n)
         };
-        let rows = range(1, clip.y, clip.bottom(), h);
         let columns = range(0, clip.x, clip.right(), w);
-        let fine = 1.0 / (FINE as f64 * self.scale);
-        let all = (FINE * FINE) as u32;
-        // most pixels drawn lie in one of the picture; where it is not turned, that is known for rows and columns
-        let edges = |i: usize| [i, i + 1].map(|i| i as f64 / self.scale);
-        let within = |at: [f64; 2], [low, high]: [f64; 2]| at[0] >= low && at[1] <= high;
-        let [a, b, c, d, e, f] = back.0;
-        let straight = (b == 0.0 && c == 0.0).then(|| {
-            let cell = |at: [f64; 2], [k, m]: [f64; 2], n: usize, ends: [f64; 2]| {
-                let [p, q] = at.map(|v| (k * v + m).floor());
-                let good = p == q && p >= 0.0 && p < n as f64 && within(at, ends);
-                good.then_some(p as usize)
-            };
-            let across = columns
-                .clone()
-                .map(|i| cell(edges(i), [a, e], nx, [clip.x, clip.right()]));
-            let down = rows
-                .clone()
-                .map(|i| cell(edges(i), [d, f], ny, [clip.y, clip.bottom()]));
-            (across.collect::<Vec<_>>(), down.collect::<Vec<_>>())
-        });
         let pixels = self.pixmap.pixels_mut();
-        for row in rows.clone() {
+        for row in range(1, clip.y, clip.bottom(), h) {
             for column in columns.clone() {
-                let whole = match &straight {
-                    Some((across, down)) => across[column - columns.start]
-                        .zip(down[row - rows.start])
-                        .map(|(u, v)| v * nx + u),
-                    None => {
-                        let (x, y) = (edges(column), edges(row));
-                        let inside =
-                            within(x, [clip.x, clip.right()]) && within(y, [clip.y, clip.bottom()]);
-                        inside.then(|| one(&back, x, y, [nx, ny])).flatten()
+                let at = [column, row].map(|v| (v as f64 + 0.5) / self.scale);
+                let pixel = &mut pixels[row * w + column];
+                match lattice.whole(at).map(|i| picture.pixels[i].0) {
+                    Some([_, _, _, 0]) => {}
+                    Some([r, g, b, 255]) => {
+                        if let Some(p) = PremultipliedColorU8::from_rgba(r, g, b, 255) {
+                            *pixel = p;
+                        }
                     }
-                };
-                if whole.is_some_and(|i| picture.pixels[i].0[3] == 0) {
-                    continue;
-                }
-                let mut sum = [0u32; 4];
-                if let Some(i) = whole {
-                    let [r, g, b, a] = picture.pixels[i].0.map(u32::from);
-                    sum = [r * a, g * a, b * a, a].map(|v| v * all);
-                }
-                for j in 0..if whole.is_some() { 0 } else { FINE } {
-                    let y = ((row * FINE + j) as f64 + 0.5) * fine;
-                    for i in 0..FINE {
-                        let x = ((column * FINE + i) as f64 + 0.5) * fine;
-                        if x < clip.x || x >= clip.right() || y < clip.y || y >= clip.bottom() {
-                            continue;
-                        }
-                        let [u, v] = back.apply([x, y]);
-                        if u < 0.0 || v < 0.0 || u >= nx as f64 || v >= ny as f64 {
-                            continue;
-                        }
-                        let [r, g, b, a] = picture.pixels[v as usize * nx + u as usize].0;
-                        let a = u32::from(a);
-                        for (s, c) in sum.iter_mut().zip([r, g, b]) {
-                            *s += u32::from(c) * a;
-                        }
-                        sum[3] += a;
+                    Some([r, g, b, a]) => {
+                        let [r, g, b, a] = [r, g, b, a].map(u32::from);
+                        lay(pixel, [r * a, g * a, b * a, a].map(|v| v * SAMPLES));
                     }
-                }
-                if sum[3] == 0 {
-                    continue;
-                }
-                let at = &mut pixels[row * w + column];
-                // over what is there: both are multiplied by their opacity
-                let rest = 255 * all - sum[3];
-                let over = |new: u32, old: u8| {
-                    let old = u32::from(old) * rest;
-                    ((new + old + all * 255 / 2) / (all * 255)).min(255) as u8
-                };
-                let alpha = over(sum[3] * 255, at.alpha());
-                let [r, g, b] = [
-                    over(sum[0], at.red()),
-                    over(sum[1], at.green()),
-                    over(sum[2], at.blue()),
-                ]
-                .map(|c| c.min(alpha));
-                if let Some(p) = tiny_skia::PremultipliedColorU8::from_rgba(r, g, b, alpha) {
-                    *at = p;
+                    None => lay(pixel, lattice.sum(at)),
                 }
             }
         }
     }
 }
 
-/// The pixel of a picture that a rectangle of the page lies in; none where it lies in several, or outside.
-fn one(back: &Affine, x: [f64; 2], y: [f64; 2], [nx, ny]: [usize; 2]) -> Option<usize> {
-    let at = |x: f64, y: f64| {
-        let [u, v] = back.apply([x, y]);
-        (u.floor(), v.floor())
+/// Where a picture lies under the pixels of a page.
+struct Lattice<'p> {
+    picture: &'p Picture,
+    back: Affine,
+    clip: Rect,
+    /// Half a side of a page's pixel, points.
+    half: f64,
+    /// Half of what it covers of columns and rows of the picture.
+    reach: [f64; 2],
+}
+
+impl<'p> Lattice<'p> {
+    /// None where the picture has no area.
+    fn new(picture: &'p Picture, clip: Rect, scale: f64) -> Option<Self> {
+        let back = picture.place.inverse()?;
+        let half = 0.5 / scale;
+        let [a, b, c, d, ..] = back.0;
+        Some(Self {
+            picture,
+            back,
+            clip,
+            half,
+            reach: [(a.abs() + c.abs()) * half, (b.abs() + d.abs()) * half],
+        })
+    }
+
+    /// The picture's pixel that all of a page's pixel about this place lies in; none where there are several, or it reaches beyond the
+    /// picture or the clip.
+    fn whole(&self, at: [f64; 2]) -> Option<usize> {
+        let (clip, half) = (&self.clip, self.half);
+        let clipped = at[0] - half < clip.x
+            || at[0] + half > clip.right()
+            || at[1] - half < clip.y
+            || at[1] + half > clip.bottom();
+        let [u, v] = self.back.apply(at);
+        let [du, dv] = self.reach;
+        let (nx, ny) = (self.picture.nx, self.picture.ny);
+        let inside = u >= du && v >= dv && u + du < nx as f64 && v + dv < ny as f64;
+        if clipped || !inside {
+            return None;
+        }
+        // not negative, so that a conversion rounds down
+        let [low, high] = [[u - du, v - dv], [u + du, v + dv]].map(|p| p.map(|v| v as usize));
+        (low == high).then_some(low[1] * nx + low[0])
+    }
+
+    /// Red, green and blue times opacity, and opacity, in sum over the samples of a page's pixel.
+    fn sum(&self, at: [f64; 2]) -> [u32; 4] {
+        let (clip, fine) = (&self.clip, 2.0 * self.half / FINE as f64);
+        let mut sum = [0u32; 4];
+        for j in 0..FINE {
+            let y = at[1] - self.half + (j as f64 + 0.5) * fine;
+            for i in 0..FINE {
+                let x = at[0] - self.half + (i as f64 + 0.5) * fine;
+                if x < clip.x || x >= clip.right() || y < clip.y || y >= clip.bottom() {
+                    continue;
+                }
+                let [u, v] = self.back.apply([x, y]);
+                let (nx, ny) = (self.picture.nx, self.picture.ny);
+                if u < 0.0 || v < 0.0 || u >= nx as f64 || v >= ny as f64 {
+                    continue;
+                }
+                let [r, g, b, a] = self.picture.pixels[v as usize * nx + u as usize].0;
+                let a = u32::from(a);
+                for (s, c) in sum.iter_mut().zip([r, g, b]) {
+                    *s += u32::from(c) * a;
+                }
+                sum[3] += a;
+            }
+        }
+        sum
+    }
+}
+
+/// Lays what [`Lattice::sum`] gives over a pixel: both are multiplied by their opacity.
+fn lay(at: &mut PremultipliedColorU8, sum: [u32; 4]) {
+    if sum[3] == 0 {
+        return;
+    }
+    let rest = 255 * SAMPLES - sum[3];
+    let over = |new: u32, old: u8| {
+        let old = u32::from(old) * rest;
+        ((new + old + SAMPLES * 255 / 2) / (SAMPLES * 255)).min(255) as u8
     };
-    let (u, v) = at(x[0], y[0]);
-    let same = [(x[1], y[0]), (x[0], y[1]), (x[1], y[1])]
-        .into_iter()
-        .all(|(x, y)| at(x, y) == (u, v));
-    let inside = u >= 0.0 && v >= 0.0 && u < nx as f64 && v < ny as f64;
-    (same && inside).then(|| v as usize * nx + u as usize)
+    let alpha = over(sum[3] * 255, at.alpha());
+    let [r, g, b] = [
+        over(sum[0], at.red()),
+        over(sum[1], at.green()),
+        over(sum[2], at.blue()),
+    ]
+    .map(|c| c.min(alpha));
+    if let Some(p) = PremultipliedColorU8::from_rgba(r, g, b, alpha) {
+        *at = p;
+    }
 }
 
 fn paint(Colour([r, g, b, a]): Colour) -> Paint<'static> {

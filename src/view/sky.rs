@@ -70,38 +70,44 @@ impl Tangent {
     /// `[y][x]`) best, and its largest error, arcsec. None where fewer than three pixels have any, or all are on one line.
     #[must_use]
     pub fn pixels(&self, ra: &[f64], dec: &[f64], nx: usize) -> Option<(Affine, f64)> {
-        let all: Vec<(Point, Point)> = ra
-            .iter()
-            .zip(dec)
-            .enumerate()
-            .filter(|(_, (a, d))| a.is_finite() && d.is_finite())
-            .map(|(i, (a, d))| {
-                let to = self.project(direction(*a, *d));
-                ([(i % nx.max(1)) as f64, (i / nx.max(1)) as f64], to)
-            })
-            .filter(|(_, to)| to[0].is_finite())
-            .collect();
-        let n = all.len() as f64;
-        let mean = |f: &dyn Fn(&(Point, Point)) -> f64| all.iter().map(f).sum::<f64>() / n;
-        let (mx, my) = (mean(&|p| p.0[0]), mean(&|p| p.0[1]));
-        let to = [0, 1].map(|k| mean(&|p| p.1[k]));
-        let xx = mean(&|p| (p.0[0] - mx).powi(2));
-        let yy = mean(&|p| (p.0[1] - my).powi(2));
-        let xy = mean(&|p| (p.0[0] - mx) * (p.0[1] - my));
-        let det = xx * yy - xy * xy;
-        let slopes = [0, 1].map(|k| {
-            let x = mean(&|p| (p.0[0] - mx) * (p.1[k] - to[k]));
-            let y = mean(&|p| (p.0[1] - my) * (p.1[k] - to[k]));
-            [(x * yy - y * xy) / det, (y * xx - x * xy) / det]
-        });
-        let [[a, c], [b, d]] = slopes;
-        let out = Affine([a, b, c, d, to[0] - a * mx - c * my, to[1] - b * mx - d * my]);
-        let worst = all.iter().fold(0.0, |m: f64, (from, to)| {
-            let p = out.apply(*from);
-            m.max(libm::hypot(p[0] - to[0], p[1] - to[1]))
-        });
-        (det > 1e-9 && out.inverse().is_some()).then_some((out, worst))
+        let known = |(a, d): (&f64, &f64)| match a.is_finite() && d.is_finite() {
+            true => self.project(direction(*a, *d)),
+            false => [f64::NAN; 2],
+        };
+        fitted(ra.iter().zip(dec).map(known), nx)
     }
+}
+
+/// The map from pixels (x, y; centres are whole numbers) of an image of `nx` columns to a plane that fits where they lie there best, and
+/// its largest error; what is not finite does not count. None where fewer than three are known, or all are on one line.
+#[must_use]
+pub fn fitted(places: impl Iterator<Item = Point>, nx: usize) -> Option<(Affine, f64)> {
+    let nx = nx.max(1);
+    let all: Vec<(Point, Point)> = places
+        .enumerate()
+        .filter(|(_, to)| to[0].is_finite() && to[1].is_finite())
+        .map(|(i, to)| ([(i % nx) as f64, (i / nx) as f64], to))
+        .collect();
+    let n = all.len() as f64;
+    let mean = |f: &dyn Fn(&(Point, Point)) -> f64| all.iter().map(f).sum::<f64>() / n;
+    let (mx, my) = (mean(&|p| p.0[0]), mean(&|p| p.0[1]));
+    let to = [0, 1].map(|k| mean(&|p| p.1[k]));
+    let xx = mean(&|p| (p.0[0] - mx).powi(2));
+    let yy = mean(&|p| (p.0[1] - my).powi(2));
+    let xy = mean(&|p| (p.0[0] - mx) * (p.0[1] - my));
+    let det = xx * yy - xy * xy;
+    let slopes = [0, 1].map(|k| {
+        let x = mean(&|p| (p.0[0] - mx) * (p.1[k] - to[k]));
+        let y = mean(&|p| (p.0[1] - my) * (p.1[k] - to[k]));
+        [(x * yy - y * xy) / det, (y * xx - x * xy) / det]
+    });
+    let [[a, c], [b, d]] = slopes;
+    let out = Affine([a, b, c, d, to[0] - a * mx - c * my, to[1] - b * mx - d * my]);
+    let worst = all.iter().fold(0.0, |m: f64, (from, to)| {
+        let p = out.apply(*from);
+        m.max(libm::hypot(p[0] - to[0], p[1] - to[1]))
+    });
+    (det > 1e-9 && out.inverse().is_some()).then_some((out, worst))
 }
 
 /// A tangent plane on the page.

@@ -6,7 +6,7 @@
 //! the spectrum of one spaxel, marked in the images, after each step. In the manner of the overview of Fletcher et al. (2023,
 //! doi:10.1029/2023JE007924) of their flat-fielding and desaturation.
 
-use super::axes::{Axes, Scale, Side, frame};
+use super::axes::{Axes, Scale, Side, colour_bar, frame};
 use super::colours::{ColourMap, PLASMA, RD_BU};
 use super::figure::{
     Affine, Align, Colour, Figure, Item, Level, Path, Picture, Rect, Stroke, Text,
@@ -193,7 +193,7 @@ pub fn draw(subject: &Subject) -> Figure {
         let last = area(subject.cubes.len().max(1) - 1, row);
         Rect::new(last.right() + 10.0, last.y, 8.0, last.h)
     };
-    above.push(colour_bar(bar(0), limits, &PLASMA, subject.unit));
+    above.push(colour_bar(bar(0), limits, &PLASMA, subject.unit, SIZES[2]));
     out.items.push(Item::group("images", above));
     let changes: Vec<Vec<f64>> = images
         .windows(2)
@@ -229,41 +229,17 @@ pub fn draw(subject: &Subject) -> Figure {
             .anchor(Align::Right, Level::Base),
         ));
     }
-    middle.push(colour_bar(bar(1), [most, -most], &RD_BU, subject.unit));
+    middle.push(colour_bar(
+        bar(1),
+        [most, -most],
+        &RD_BU,
+        subject.unit,
+        SIZES[2],
+    ));
     out.items.push(Item::group("changes", middle));
     out.items
         .push(Item::group("spectra", spectra(subject, spaxel, spectrum)));
     out
-}
-
-/// The colours between two values, the second one above.
-fn colour_bar(area: Rect, [low, high]: [f64; 2], map: &ColourMap, unit: &str) -> Item {
-    let n = 128;
-    // a scale that falls is drawn from its other end
-    let falls = high < low;
-    let at = |k: usize| k as f64 / (n - 1) as f64;
-    let pixels = (0..n).map(|k| map.at(if falls { 1.0 - at(k) } else { at(k) }));
-    let axes = Axes {
-        area,
-        x: Scale::linear(0.0, 1.0),
-        y: match high.max(low) > high.min(low) {
-            true => Scale::linear(low.min(high), high.max(low)),
-            false => Scale::linear(low - 0.5, low + 0.5),
-        },
-    };
-    Item::group(
-        "colours",
-        vec![
-            Item::Picture(Picture {
-                nx: 1,
-                ny: n,
-                pixels: pixels.collect(),
-                place: Affine::upright(area, 1, n),
-            }),
-            axes.frame(),
-            axes.side(Side::Right, unit, SIZES[2], Colour::BLACK),
-        ],
-    )
 }
 
 /// The spectrum of a spaxel after each step.

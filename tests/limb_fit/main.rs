@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scenes::{BODIES, Body, Face, Look, Random, Setting, draw, observe, wave};
 use sifu::nav::limb::{Fit, Image, Options, Refusal, Regime, fit};
+use sifu::view::figure::{Figure, Item, Rect, Segment};
+use sifu::view::{limb as view, text};
 
 /// Differences from the truth along the best and the worst constrained direction, and the errors stated for them.
 struct Outcome {
@@ -263,6 +265,109 @@ fn dithers_and_bands_share_one_offset() {
     );
     assert!(o.off.iter().all(|d| d.abs() < 0.01), "{}", joint.message);
     assert!(joint.ellipse()[1] < single.ellipse()[1]);
+}
+
+/// Points of the first line in a group of a page.
+fn line(items: &[Item], group: &str) -> Vec<[f64; 2]> {
+    let found = items.iter().find_map(|item| match item {
+        Item::Group { name, items, .. } if name == group => Some(items),
+        _ => None,
+    });
+    let Some(Item::Path { path, .. }) = found.and_then(|items| items.first()) else {
+        panic!("there is no line in {group}");
+    };
+    let points = path.0.iter().filter_map(|s| match s {
+        Segment::Move(p) | Segment::Line(p) => Some(*p),
+        _ => None,
+    });
+    points.collect()
+}
+
+/// No text lies on another or is cut off.
+fn tidy(figure: &Figure) {
+    let page = Rect::new(0.0, 0.0, figure.width, figure.height);
+    let all = figure.texts();
+    for (i, (a, _)) in all.iter().enumerate() {
+        let place = text::bounds(a);
+        assert!(page.holds(&place), "{a:?}");
+        for (b, _) in &all[i + 1..] {
+            assert!(!place.overlaps(&text::bounds(b)), "{a:?} {b:?}");
+        }
+    }
+}
+
+#[test]
+fn a_page_shows_the_fit() {
+    let mut r = Random::new(5);
+    let (face, look, mut setting) = simple(Body::Neptune, 1, 1.0, &mut r);
+    setting.offset = [0.4, -0.25];
+    let images = [observe(&face, &look, &setting, &mut r)];
+    let image = &images[0];
+    let found = fit(&images, &Options::default()).expect("a disc");
+    let [compared] = found.images.as_slice() else {
+        panic!("one image");
+    };
+    // the model is the image but for what is left, which is as large as its errors
+    let used: Vec<usize> = (0..image.value.len())
+        .filter(|i| compared.pull[*i].is_finite())
+        .collect();
+    assert!(used.len() > 200 && compared.model.len() == image.value.len());
+    let spread = rms(used.iter().map(|i| compared.pull[*i].clamp(-5.0, 5.0)));
+    assert!((0.5..1.5).contains(&spread), "{spread}");
+    let top = image.value.iter().copied().fold(0.0, f64::max);
+    let mut off: Vec<f64> = used
+        .iter()
+        .map(|i| (compared.model[*i] - image.value[*i]).abs() / top)
+        .collect();
+    off.sort_by(f64::total_cmp);
+    let off = off[off.len() / 2];
+    assert!(off < 0.03, "{off}");
+    let page = view::draw(&view::Subject {
+        title: "NEPTUNE  |  Dither 1",
+        unit: "MJy/sr",
+        image,
+        fit: Ok((&found, compared, 3)),
+        altitude: 0.0,
+    });
+    tidy(&page);
+    for what in [
+        "3 images of the visit, fitted together",
+        "Fitted to: disc",
+        "MJy/sr",
+    ] {
+        assert!(page.texts().iter().any(|(t, _)| t.text == what), "{what}");
+    }
+    for panel in ["Image", "Model", "Residual"] {
+        let inside = page.find(panel).and_then(|items| match items.first() {
+            Some(Item::Group { items, .. }) => Some(items),
+            _ => None,
+        });
+        let inside = inside.expect(panel);
+        let (limb, nominal) = (line(inside, "limb"), line(inside, "nominal limb"));
+        assert!(limb.len() >= 700 && limb.len() == nominal.len());
+        // east is left and north up: the limb is where the image has it, the offset away from where its coordinates say
+        let width = |l: &[[f64; 2]]| {
+            let ends = l.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |m, p| {
+                [m[0].min(p[0]), m[1].max(p[0])]
+            });
+            ends[1] - ends[0]
+        };
+        assert!((width(&limb) - width(&nominal)).abs() < 1e-6);
+        let [dx, dy] = [0, 1].map(|k| limb[0][k] - nominal[0][k]);
+        let scale = dx / -found.ra_offset;
+        assert!(scale > 1.0 && (dy + scale * found.dec_offset).abs() < 1e-6 * scale);
+    }
+    // without a fit the page says why
+    let page = view::draw(&view::Subject {
+        title: "NEPTUNE",
+        unit: "MJy/sr",
+        image,
+        fit: Err(&Refusal::NoLimb.to_string()),
+        altitude: 0.0,
+    });
+    tidy(&page);
+    let said = |what: &str| page.texts().iter().any(|(t, _)| t.text.contains(what));
+    assert!(said("No offset was applied") && said("no fit"));
 }
 
 #[test]

@@ -183,8 +183,13 @@ fn what_makes_no_film_is_refused() {
     let out = dir.path().join("a.gif").display().to_string();
     let mp4 = dir.path().join("a.mp4").display().to_string();
     let plain = dir.path().join("saturn_s3d.fits").display().to_string();
-    let cases: [(&[&str], i32, &str); 5] = [
-        (&[&cube, "-o", &mp4], 2, "has to end in .gif"),
+    let avi = dir.path().join("a.avi").display().to_string();
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&[&cube, "-o", &avi], 2, "has to end in .gif"),
+        match cfg!(feature = "mp4") {
+            true => (&[&cube, "-o", &mp4, "--fps", "-1"], 2, "fps"),
+            false => (&[&cube, "-o", &mp4], 2, "--features mp4"),
+        },
         (&[&cube, "-o", &out, "--fps", "0"], 2, "--fps"),
         (&[&cube, "-o", &out, "--width", "10"], 2, "--width"),
         (&[&plain, "-o", &out], 3, "sifu navigate"),
@@ -204,4 +209,79 @@ fn what_makes_no_film_is_refused() {
     let (code, said) = program(&["animate", &cube, "-o", &out]);
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("body"), "{said}");
+}
+
+#[cfg(feature = "mp4")]
+#[test]
+fn a_film_as_mp4_has_the_frames_of_the_gif() {
+    use openh264::formats::YUVSource;
+
+    let dir = tempfile::tempdir().unwrap();
+    let cubes = dithers(dir.path());
+    let names: Vec<String> = cubes.iter().map(|c| c.display().to_string()).collect();
+    let out = dir.path().join("film.mp4");
+    let name = out.display().to_string();
+    let width = SMALL.to_string();
+    let args = [
+        "animate", &names[0], &names[1], "-o", &name, "--width", &width, "--fps", "10",
+    ];
+    let args = [&args[..], &["--wavelength-step", "2"]].concat();
+    let (code, said) = program(&args);
+    assert_eq!(code, 0, "{said}");
+    let bytes = std::fs::read(&out).unwrap();
+    let n = bytes.len() as u64;
+    let mut read = mp4::Mp4Reader::read_header(std::io::Cursor::new(bytes), n).unwrap();
+    let track = &read.tracks()[&1];
+    assert_eq!((track.width(), track.height()), (450, 322));
+    assert_eq!(track.sample_count() as usize, NZ / 2);
+    assert!((track.frame_rate() - 10.0).abs() < 1e-6);
+    let start = [0, 0, 0, 1];
+    let parameters = [
+        track.sequence_parameter_set().unwrap(),
+        track.picture_parameter_set().unwrap(),
+    ];
+    let mut stream: Vec<u8> = parameters
+        .iter()
+        .flat_map(|p| [&start, *p].concat())
+        .collect();
+    let mut decoder = openh264::decoder::Decoder::new().unwrap();
+    let options = Options { step: 2, ..small() };
+    let (film, sheet) = filmed(&cubes, options);
+    for k in 0..NZ / 2 {
+        let sample = read.read_sample(1, k as u32 + 1).unwrap().unwrap();
+        let mut rest = &sample.bytes[..];
+        while let Some((length, unit)) = rest.split_first_chunk::<4>() {
+            let (unit, after) = unit.split_at(u32::from_be_bytes(*length) as usize);
+            stream.extend(start);
+            stream.extend(unit);
+            rest = after;
+        }
+        let picture = decoder.decode(&stream).unwrap().expect("a picture");
+        stream.clear();
+        assert_eq!(picture.dimensions(), (450, 322));
+        // ITU-R BT.709 in limited range, as the file says
+        let rgb = |x: usize, y: usize| {
+            let (a, b, _) = picture.strides();
+            let l = (f64::from(picture.y()[y * a + x]) - 16.0) * 255.0 / 219.0;
+            let chroma = |p: &[u8]| (f64::from(p[y / 2 * b + x / 2]) - 128.0) * 255.0 / 224.0;
+            let (u, v) = (chroma(picture.u()), chroma(picture.v()));
+            [l + 1.5748 * v, l - 0.1873 * u - 0.4681 * v, l + 1.8556 * u]
+        };
+        let want = colours(&film, &sheet, k);
+        let (mut off, mut means) = ([0.0; 3], [[0.0; 3]; 2]);
+        for (i, want) in want.iter().enumerate() {
+            let got = rgb(i % 450, i / 450);
+            for c in 0..3 {
+                off[c] += (got[c] - f64::from(want[c])).abs();
+                means[0][c] += got[c];
+                means[1][c] += f64::from(want[c]);
+            }
+        }
+        let n = want.len() as f64;
+        for c in 0..3 {
+            let mean = (means[0][c] - means[1][c]) / n;
+            assert!(mean.abs() < 1.0, "frame {k}: {mean} of 255 off on average");
+            assert!(off[c] / n < 4.0, "frame {k}: {} of 255 off", off[c] / n);
+        }
+    }
 }

@@ -160,6 +160,8 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
             expected.push(format!("stage1/{root}_{name}"));
         }
         expected.push(format!("stage2/{root}_cal.fits"));
+        expected.push(format!("plots/stage1/{root}_rate.png"));
+        expected.push(format!("plots/stage2/{root}_cal.png"));
     }
     for variant in ["d1", "d2", "combined"] {
         expected.push(format!("stage2/34_SHORT_dither-{variant}_001_01_asn.json"));
@@ -174,6 +176,7 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
             if variant != "combined" {
                 expected.push(format!("stage5_despike/{variant}/{stem}_s3d_nav.fits"));
                 expected.push(format!("plots/stage5_despike/{variant}/{plot}"));
+                expected.push(format!("plots/steps/{variant}/{plot}"));
             }
         }
     }
@@ -234,8 +237,16 @@ fn the_chain_from_raw_exposures_to_despiked_cubes() {
     assert_eq!(code, 0);
     let todo: Vec<&str> = said.lines().filter(|l| l.contains("nsigma")).collect();
     assert_eq!(todo.len(), 4, "{said}");
-    // and the plots and films of these
-    assert!(said.contains(", 10 to do"), "{said}");
+    // and the plots, pages of steps and films of these
+    assert!(said.contains(", 14 to do"), "{said}");
+    // tasks that were not done again keep the times of when they were
+    let report = std::fs::read_to_string(root.join("sifu_report.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    for task in report["tasks"].as_array().expect("tasks") {
+        assert_eq!(task["outcome"], "current", "{task}");
+        assert_eq!(task["seconds"], 0.0, "{task}");
+        assert!(task["took"].as_f64().is_some_and(|s| s > 0.0), "{task}");
+    }
 
     // a product that is lost is made again, the same
     let whole = contents(&root);

@@ -45,15 +45,18 @@ pub fn encode(width: usize, pixels: &[[u8; 4]], per_metre: Option<u32>) -> Optio
         return None;
     }
     let opaque = pixels.iter().all(|p| p[3] == 255);
-    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::new(4));
-    let mut bytes = Vec::with_capacity(1 + 4 * width);
+    let samples = if opaque { 3 } else { 4 };
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::new(2));
+    // each row as it is, behind a 0 that says that it is not filtered
+    let mut bytes = vec![0; 1 + samples * width];
     for row in pixels.chunks_exact(width) {
-        // each row as it is, without a filter
-        bytes.clear();
-        bytes.push(0);
         match opaque {
-            true => bytes.extend(row.iter().flat_map(|[r, g, b, _]| [r, g, b])),
-            false => bytes.extend(row.as_flattened()),
+            true => {
+                for (to, [r, g, b, _]) in bytes[1..].as_chunks_mut().0.iter_mut().zip(row) {
+                    *to = [*r, *g, *b];
+                }
+            }
+            false => bytes[1..].copy_from_slice(row.as_flattened()),
         }
         zlib.write_all(&bytes).ok()?;
     }

@@ -44,6 +44,7 @@
 //! brightness of 10 %.
 
 mod collapse;
+mod compared;
 mod disc;
 mod grid;
 mod posterior;
@@ -57,6 +58,7 @@ mod terms;
 use super::Aspect;
 use crate::math::quantile::quantile;
 pub use collapse::{Collapsed, collapse};
+pub use compared::{Compared, outline};
 pub use disc::{offset_of, place_of};
 use posterior::Posterior;
 pub use psf::fwhm;
@@ -183,6 +185,8 @@ pub struct Fit {
     pub regime: Regime,
     /// The result in words.
     pub message: String,
+    /// What it makes of each image, in their order.
+    pub images: Vec<Compared>,
 }
 
 impl Fit {
@@ -274,7 +278,9 @@ pub fn fit(images: &[Image], options: &Options) -> Result<Fit, Refusal> {
             }
         }
     }
-    verdict(&mut scenes, &top, options, edge, &notes)
+    let mut found = verdict(&mut scenes, &top, options, edge, &notes)?;
+    found.images = compared::compared(images, &scenes, top.shift);
+    Ok(found)
 }
 
 /// Coarse grid, then the laws of darkening alone from the best of its minima.
@@ -484,6 +490,7 @@ fn verdict(
         limb,
         regime,
         message,
+        images: Vec::new(),
     })
 }
 

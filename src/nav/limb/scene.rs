@@ -60,6 +60,8 @@ pub struct Scene {
     pub field: ([f64; 2], f64),
     /// Side of a spaxel, arcsec.
     pub side: f64,
+    /// The image's unit of values.
+    pub unit: f64,
     rings: Option<[f64; 2]>,
     priors: Priors,
     maps: Maps,
@@ -169,6 +171,7 @@ impl Scene {
             sigma: image.fwhm / FWHM,
             field: ([x, y], wide.max(tall)),
             side: side(&pixels).unwrap_or(0.5 * image.fwhm),
+            unit,
             rings: image.rings,
             priors: Priors {
                 psf: options.psf_error,
@@ -634,6 +637,12 @@ pub fn turn(at: [f64; 2], shift: Shift) -> [f64; 2] {
     let (x, y) = (at[0] - shift[0], at[1] - shift[1]);
     let (s, c) = (libm::sin(shift[2]), libm::cos(shift[2]));
     [c * x + s * y, c * y - s * x]
+}
+
+/// [`turn`] undone.
+pub fn turn_back([x, y]: [f64; 2], shift: Shift) -> [f64; 2] {
+    let (s, c) = (libm::sin(shift[2]), libm::cos(shift[2]));
+    [c * x - s * y + shift[0], s * x + c * y + shift[1]]
 }
 
 /// Sums of products of rows' values, the lower half of a square matrix.

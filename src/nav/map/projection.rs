@@ -36,6 +36,19 @@ impl Projection {
         matches!(self, Self::Orthographic | Self::Azimuthal)
     }
 
+    /// The projection of a name (`mollweide`); case does not count.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        let all = [
+            Self::Equirectangular,
+            Self::Orthographic,
+            Self::Azimuthal,
+            Self::Mollweide,
+        ];
+        let named = |p: &Self| format!("{p:?}").eq_ignore_ascii_case(name.trim());
+        all.into_iter().find(named)
+    }
+
     /// Half width and half height of the globe in the plane, degrees.
     fn extent(self) -> [f64; 2] {
         let mollweide = 90.0 * 8f64.sqrt() / std::f64::consts::PI;
@@ -120,6 +133,20 @@ impl Grid {
             ny,
             nx,
         })
+    }
+
+    /// The edge of the globe, so many points of it, counted in cells from the lower left corner of the map.
+    #[must_use]
+    pub fn outline(&self, points: usize) -> Vec<[f64; 2]> {
+        let [nx, ny] = [self.nx as f64, self.ny as f64];
+        if self.projection == Projection::Equirectangular {
+            return vec![[0.0, 0.0], [nx, 0.0], [nx, ny], [0.0, ny]];
+        }
+        let [a, b] = self.projection.extent().map(|e| e / self.step);
+        let around = (0..points).map(|k| std::f64::consts::TAU * k as f64 / points.max(1) as f64);
+        around
+            .map(|t| [0.5 * nx + a * libm::cos(t), 0.5 * ny + b * libm::sin(t)])
+            .collect()
     }
 
     /// Longitude and latitude (degrees) of a point of the map, counted in cells, the first cell's centre at 0, 0; none

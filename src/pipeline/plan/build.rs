@@ -220,6 +220,8 @@ impl Builder<'_> {
         }
         self.cleaning();
         self.plots(before);
+        self.looks(before);
+        self.changes(before);
         self.films(before);
     }
 
@@ -651,6 +653,24 @@ mod tests {
                 flats.path().join("g395h_f290lp.fits")
             ]
         );
+        // a page of the cube after each step in that order, and looks at what it was made of
+        let page = of("plots/steps/d1/Level3_g395h-f290lp_s3d_nav");
+        let stages = [
+            "stage3",
+            "stage3_desaturated",
+            "stage4_despike",
+            "stage5_flat",
+        ];
+        let cube =
+            |s: &str| PathBuf::from(format!("/data/{s}/d1/Level3_g395h-f290lp_s3d_nav.fits"));
+        assert_eq!(page.inputs, stages.map(cube));
+        for look in [
+            "stage1/PRISM_1_nrs2_rate",
+            "stage2/G395H_2_nrs1_cal",
+            "flats/g395h_f290lp",
+        ] {
+            assert_eq!(of(&format!("plots/{look}")).work, Work::Look);
+        }
         let both = of("stage3/d1/Level3_g395h-f290lp_s3d");
         assert_eq!(both.inputs.len(), 2, "both detectors in one cube");
         let Work::Stage3 { association, .. } = &both.work else {

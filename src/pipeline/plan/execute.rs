@@ -44,8 +44,10 @@ pub struct Entry {
     /// What became of it.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// Wall-clock seconds.
+    /// Wall-clock seconds of this run.
     pub seconds: f64,
+    /// Wall-clock seconds that its products took in the run that made them.
+    pub took: f64,
     /// Files, relative to the directory.
     pub products: Vec<String>,
     /// The program's exit code for the error, 0 where there was none.
@@ -302,6 +304,14 @@ struct Due<'a> {
     why: String,
 }
 
+/// How a task has ended for which there is nothing to do.
+struct Settled {
+    outcome: Outcome,
+    products: Vec<String>,
+    /// Seconds that these took when they were made.
+    took: f64,
+}
+
 impl<'a> Job<'a> {
     /// Does the tasks of a family that must be done, as many at once as the budget allows.
     fn family(&self, members: &[usize], budget: u64, ended: &Ended) -> Vec<(usize, Entry)> {
@@ -311,8 +321,11 @@ impl<'a> Job<'a> {
             let before = ended.of(&self.links.needs[i]);
             match self.due(i, &before) {
                 Ok(Ok(task)) => due.push(task),
-                Ok(Err((outcome, products))) => {
-                    entries.push((i, self.entry(i, Ok((outcome, products)), 0.0)));
+                Ok(Err(settled)) => {
+                    let ended = Ok((settled.outcome, settled.products));
+                    let mut entry = self.entry(i, ended, 0.0);
+                    entry.took = settled.took;
+                    entries.push((i, entry));
                 }
                 Err(e) => entries.push((i, self.entry(i, Err(e), 0.0))),
             }
@@ -343,7 +356,7 @@ impl<'a> Job<'a> {
             let seconds = start.elapsed().as_secs_f64() / n as f64;
             for (due, done) in now.into_iter().zip(done) {
                 let i = due.i;
-                let ended = done.and_then(|done| self.finish(due, done));
+                let ended = done.and_then(|done| self.finish(due, done, seconds));
                 entries.push((i, self.entry(i, ended, seconds)));
             }
         }
@@ -371,21 +384,28 @@ impl<'a> Job<'a> {
             stage: task.stage.name(),
             outcome,
             seconds,
+            took: seconds,
             products,
             code,
         }
     }
 
-    /// What there is to do for a task; else how it has ended, with its products.
+    /// What there is to do for a task; else how it has ended, with its products and the time that they took.
     fn due(
         &self,
         i: usize,
         before: &[(usize, Outcome)],
-    ) -> Result<std::result::Result<Due<'a>, (Outcome, Vec<String>)>> {
+    ) -> Result<std::result::Result<Due<'a>, Settled>> {
         let (plan, context) = (self.plan, self.context);
         context.exec.check()?;
         let task = &plan.tasks[i];
-        let ended = |outcome| Ok(Err((outcome, Vec::new())));
+        let ended = |outcome| {
+            Ok(Err(Settled {
+                outcome,
+                products: Vec::new(),
+                took: 0.0,
+            }))
+        };
         // what was not made, and by which task
         let absent = |path: &PathBuf| {
             let by = |(n, o): &&(usize, Outcome)| {
@@ -405,7 +425,7 @@ impl<'a> Job<'a> {
             let by = &plan.tasks[*n].name;
             // a combination goes on with what there is
             let several = match task.work {
-                Work::Stage3 { .. } | Work::Desaturate | Work::SpectralLeak => true,
+                Work::Stage3 { .. } | Work::Desaturate | Work::SpectralLeak | Work::Steps => true,
                 // what is navigated must be there, not all that the pointing is found from
                 Work::Navigate => task.inputs.first().is_some_and(|p| absent(p).is_none()),
                 _ => false,
@@ -429,8 +449,11 @@ impl<'a> Job<'a> {
         let (basis, why) = outdated(task, &inputs, context, self.links, i)?;
         let Some(why) = why else {
             let record = Record::read(&plan.root, &task.name).unwrap_or_default();
-            let products = record.outputs.into_keys().collect();
-            return Ok(Err((Outcome::Current, products)));
+            return Ok(Err(Settled {
+                outcome: Outcome::Current,
+                products: record.outputs.into_keys().collect(),
+                took: record.seconds,
+            }));
         };
         Ok(Ok(Due {
             i,
@@ -442,7 +465,7 @@ impl<'a> Job<'a> {
     }
 
     /// Checks and records what a task made.
-    fn finish(&self, due: Due, done: Done) -> Result<(Outcome, Vec<String>)> {
+    fn finish(&self, due: Due, done: Done, seconds: f64) -> Result<(Outcome, Vec<String>)> {
         let made = match done {
             Done::Made(files) => files,
             Done::Skipped(why) => return Ok((Outcome::Skipped(why), Vec::new())),
@@ -459,7 +482,12 @@ impl<'a> Job<'a> {
             .collect();
         let products = outputs.keys().cloned().collect();
         let basis = due.basis;
-        Record { basis, outputs }.write(root, &task.name)?;
+        let record = Record {
+            basis,
+            outputs,
+            seconds,
+        };
+        record.write(root, &task.name)?;
         Ok((Outcome::Made(due.why), products))
     }
 }

@@ -1,11 +1,12 @@
-//! The plan's pictures: summary plots of cubes, films of dithers, and where they go.
+//! The plan's pictures: summary plots of cubes, quick looks at images and flats, cubes before and after steps, films of dithers, and
+//! where they go.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::build::Builder;
 use super::cleaning::moved;
-use super::task::{Stage, Work};
+use super::task::{Stage, Task, Work};
 
 impl Builder<'_> {
     /// Summary plots of every navigated cube that is made by tasks from a place on, and of those that earlier runs left where
@@ -26,6 +27,84 @@ impl Builder<'_> {
             };
             let memory = self.memory.cube();
             self.push(Stage::Plot, Work::Plot, vec![cube], vec![plot], memory);
+        }
+    }
+
+    /// Quick looks at the count rates and calibrated images of the main tree that tasks from a place on make, and at the flats that
+    /// they use.
+    pub(super) fn looks(&mut self, from: usize) {
+        let mut looks: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+        for task in &self.tasks[from..] {
+            let plot = match (&task.work, task.outputs.first()) {
+                (Work::Stage1 { .. } | Work::Stage2 { .. }, Some(image)) => {
+                    plot_of(self.root, image).map(|plot| (plot, image))
+                }
+                (Work::Flat(flat), _) => picture_name(flat).map(|name| {
+                    let folder = self.root.join("plots/flats");
+                    (folder.join(format!("{name}.png")), flat)
+                }),
+                _ => None,
+            };
+            let here = |(plot, of): &(PathBuf, &PathBuf)| {
+                plot.starts_with(self.root.join("plots")) && self.there(task.stage, of)
+            };
+            if let Some((plot, of)) = plot.filter(here) {
+                looks.insert(plot, of.clone());
+            }
+        }
+        for (plot, of) in looks {
+            let memory = self.memory.cube();
+            self.push(Stage::Plot, Work::Look, vec![of], vec![plot], memory);
+        }
+    }
+
+    /// Whether a file is made by a step that is done, or was by an earlier run.
+    fn there(&self, by: Stage, path: &Path) -> bool {
+        self.options.does(self.instrument, by) || path.is_file()
+    }
+
+    /// Pages of the cubes of the main tree that steps change, from the first that tasks from a place on read to the last that they
+    /// write.
+    pub(super) fn changes(&mut self, from: usize) {
+        let groups = self.root.join("groups");
+        let steps = [Stage::Psf, Stage::Desaturate, Stage::Flat, Stage::Despike];
+        let mut before: BTreeMap<&Path, &Path> = BTreeMap::new();
+        for task in self.tasks[from..]
+            .iter()
+            .filter(|t| steps.contains(&t.stage))
+        {
+            let cubes = task.inputs.first().zip(task.outputs.first());
+            if let Some((a, b)) = cubes.filter(|(_, b)| !b.starts_with(&groups)) {
+                before.insert(b, a);
+            }
+        }
+        let done = |t: &&Task| self.options.does(t.instrument, t.stage);
+        let planned: BTreeSet<&Path> = self.tasks[from..]
+            .iter()
+            .filter(done)
+            .flat_map(|t| t.outputs.iter().map(PathBuf::as_path))
+            .collect();
+        let read: BTreeSet<&Path> = before.values().copied().collect();
+        let mut pages = Vec::new();
+        for last in before.keys().filter(|b| !read.contains(*b)) {
+            let mut cubes = vec![last.to_path_buf()];
+            while let Some(a) = cubes.last().and_then(|b| before.get(b.as_path())) {
+                cubes.push(a.to_path_buf());
+            }
+            cubes.retain(|c| c.is_file() || planned.contains(c.as_path()));
+            cubes.reverse();
+            if cubes.len() < 2 {
+                continue;
+            }
+            let variant = last.parent().and_then(Path::file_name);
+            if let (Some(variant), Some(name)) = (variant, picture_name(last)) {
+                let folder = self.root.join("plots/steps").join(variant);
+                pages.push((cubes, folder.join(format!("{name}.png"))));
+            }
+        }
+        for (cubes, page) in pages {
+            let memory = self.memory.cube() * cubes.len() as u64;
+            self.push(Stage::Plot, Work::Steps, cubes, vec![page], memory);
         }
     }
 
@@ -58,6 +137,13 @@ fn plot_of(root: &Path, cube: &Path) -> Option<PathBuf> {
     let rest: PathBuf = parts.get(depth..)?.iter().collect();
     let folder = root.join(tree).join("plots").join(rest.parent()?);
     Some(folder.join(format!("{}.png", picture_name(cube)?)))
+}
+
+/// Where the page on the pointing of a cube goes, which is not navigated yet.
+pub(super) fn fit_of(root: &Path, cube: &Path) -> Option<PathBuf> {
+    let plot = plot_of(root, cube)?;
+    let stem = plot.file_stem()?.to_string_lossy().into_owned();
+    Some(plot.with_file_name(format!("{stem}_limb.png")))
 }
 
 /// Where the film goes that a dither's cube belongs to: `animation/<stage>/dither_comparison` with the variant's tags.
@@ -141,5 +227,24 @@ mod tests {
         ] {
             assert_eq!(of(none), None);
         }
+    }
+
+    #[test]
+    fn images_have_plots_as_cubes_do() {
+        let root = Path::new("/data");
+        let of = |image: &str| plot_of(root, &root.join(image));
+        let plot = |name: &str| Some(root.join("plots").join(name));
+        assert_eq!(
+            of("stage1/jw01_mirifulong_rate.fits"),
+            plot("stage1/jw01_mirifulong_rate.png")
+        );
+        assert_eq!(
+            of("stage2/bg/jw01_cal.fits"),
+            plot("stage2/bg/jw01_cal.png")
+        );
+        assert_eq!(
+            fit_of(root, &root.join("stage3/d1/Level3_ch1-short_s3d.fits")),
+            plot("stage3/d1/1A_Level3_ch1-short_s3d_limb.png")
+        );
     }
 }

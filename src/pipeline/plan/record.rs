@@ -47,6 +47,9 @@ pub struct Record {
     pub basis: Basis,
     /// What it made.
     pub outputs: BTreeMap<String, Trace>,
+    /// Wall-clock seconds that took.
+    #[serde(default)]
+    pub seconds: f64,
 }
 
 impl Record {
@@ -163,6 +166,7 @@ mod tests {
         let record = Record {
             basis: basis.clone(),
             outputs: BTreeMap::from([("out".to_owned(), trace)]),
+            seconds: 1.5,
         };
         record.write(root, "a/b").unwrap();
         assert_eq!(Record::read(root, "a/b"), Some(record.clone()));

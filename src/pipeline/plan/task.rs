@@ -159,6 +159,10 @@ pub enum Work {
     Flat(PathBuf),
     /// Summary plot of a cube.
     Plot,
+    /// Quick look at a detector image, or at a flat.
+    Look,
+    /// Page of a cube before and after its steps, which wrote the inputs in this order.
+    Steps,
     /// Film of cubes of several dithers.
     Animate,
 }

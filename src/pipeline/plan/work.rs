@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::pictures::fit_of;
 use super::record::{Basis, Trace, name_of};
 use super::task::{Instrument, Task, Work, below_groups};
 use crate::exec::Exec;
@@ -17,7 +18,7 @@ use crate::pipeline::recipe::single::shape;
 use crate::pipeline::recipe::{Report, detector1, navigate as navigator, pointing, spec2, spec3};
 use crate::pipeline::run::{Prepared, Runner, prepare};
 use crate::pipeline::settings::Settings;
-use crate::pipeline::{animate, navigate, plot};
+use crate::pipeline::{animate, changes, navigate, plot};
 use crate::steps::step::{AnyStep, Model, Status, Target};
 use crate::store::association::{Association, Level, Product};
 use crate::store::cal::read_cal;
@@ -25,8 +26,8 @@ use crate::store::cube::read_cube;
 use crate::store::products::RampFile;
 use crate::store::references::References;
 use crate::store::spectrum::read_spectrum;
-use crate::view::film;
 use crate::view::summary::Options;
+use crate::view::{self, film};
 use crate::wcs::Gwcs;
 use crate::{Error, Result, steps};
 
@@ -148,7 +149,9 @@ impl Context<'_> {
             Work::Cube(name) => self.alone(name, meta, settings),
             Work::Flat(_) => self.alone("flat", meta, settings),
             Work::Desaturate => self.alone("desaturate", meta, settings),
-            Work::Navigate | Work::Plot | Work::Animate => Ok(Vec::new()),
+            Work::Navigate | Work::Plot | Work::Look | Work::Steps | Work::Animate => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -179,7 +182,10 @@ impl Context<'_> {
                 references.insert(format!("{name} {kind}"), file.clone());
             }
         }
-        if matches!(task.work, Work::Navigate | Work::Plot | Work::Animate) {
+        if matches!(task.work, Work::Look | Work::Steps) {
+            let pixels = format!("{} pixels", plot::SMALL);
+            parameters.insert("plot".into(), pixels);
+        } else if matches!(task.work, Work::Navigate | Work::Plot | Work::Animate) {
             let (name, how) = match task.work {
                 Work::Plot => ("plot", format!("{:?}", Options::default())),
                 Work::Animate => ("animate", format!("{:?}", film::Options::default())),
@@ -307,7 +313,13 @@ impl Context<'_> {
         let Some(first) = inputs.first() else {
             return Err(Error::input(format!("{}: there is no input", task.name)));
         };
-        made_folder(task)?;
+        match &task.work {
+            // only when there is something to put into it
+            Work::Animate | Work::Steps => {}
+            _ => {
+                made_folder(task)?;
+            }
+        }
         match &task.work {
             Work::Stage1 { .. } | Work::Stage2 { .. } | Work::Stage3 { .. } => {
                 let mut done = self.perform_together(&[(task, inputs)], progress);
@@ -327,8 +339,27 @@ impl Context<'_> {
                 let Some(out) = task.outputs.first() else {
                     return Ok(Done::Made(Vec::new()));
                 };
-                made_folder(task)?;
                 plot::run(first, out, self.kernels, &Options::default(), plot::WIDTH)?;
+                Ok(Done::Made(vec![out.clone()]))
+            }
+            Work::Look => {
+                progress("plot");
+                let Some(out) = task.outputs.first() else {
+                    return Ok(Done::Made(Vec::new()));
+                };
+                plot::run(first, out, self.kernels, &Options::default(), plot::SMALL)?;
+                Ok(Done::Made(vec![out.clone()]))
+            }
+            Work::Steps => {
+                progress("plot");
+                let Some(out) = task.outputs.first() else {
+                    return Ok(Done::Made(Vec::new()));
+                };
+                if inputs.len() < 2 {
+                    return Ok(Done::Skipped("only one of its cubes was made".into()));
+                }
+                made_folder(task)?;
+                changes::run(inputs, out, &changes::Options::default(), plot::SMALL)?;
                 Ok(Done::Made(vec![out.clone()]))
             }
             Work::Animate => self.animate(task, inputs, progress),
@@ -386,10 +417,10 @@ impl Context<'_> {
             rest_wavelength: false,
             wcs: &none,
         };
-        let mut fitted: BTreeMap<String, navigate::Options> = BTreeMap::new();
+        let mut fitted: BTreeMap<String, pointing::Pointed> = BTreeMap::new();
         if let (Some(fit), Some((_, [_, cubes @ ..]))) = (self.fit, tasks.first()) {
             progress("pointing");
-            match pointing::run(cubes, &job, fit, self.exec) {
+            match pointing::run(cubes, &job, fit, true, self.exec) {
                 Ok(found) => {
                     let names = cubes.iter().map(|c| name_of(self.root, c));
                     fitted = names.zip(found).collect();
@@ -404,10 +435,20 @@ impl Context<'_> {
             progress("navigate");
             let out = made_folder(task)?;
             let name = name_of(self.root, cube);
-            let options = fitted.get(below_groups(&name)).unwrap_or(self.navigation);
+            let found = fitted.get(below_groups(&name));
+            let options = found.map_or(self.navigation, |f| &f.options);
             let job = navigator::Job { options, ..job };
             navigator::run(cube, &out, &job, self.exec)?;
-            Ok(Done::Made(task.outputs.clone()))
+            let mut made = task.outputs.clone();
+            // of the cubes that were fitted, not of their reductions with fewer groups
+            let page = fitted.get(&name).and_then(|f| f.page.as_ref());
+            if let Some((page, path)) = page.zip(fit_of(self.root, cube)) {
+                let folder = path.parent().unwrap_or(self.root);
+                std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+                view::write(page, &path, plot::SMALL)?;
+                made.push(path);
+            }
+            Ok(Done::Made(made))
         };
         tasks.iter().map(one).collect()
     }

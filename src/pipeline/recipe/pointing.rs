@@ -1,4 +1,4 @@
-//! Pointing of files: those of one visit and body share an offset.
+//! Pointing of files: those of one visit and body share an offset. What [`crate::view::limb`] shows of it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,34 @@ use crate::formats::fits::{FitsFile, Header};
 use crate::nav::limb::{self, Image};
 use crate::pipeline::navigate::{Options, Scene, navigate};
 use crate::pipeline::pointing::{Samples, image, with_fit};
+use crate::view::summary::title;
+use crate::view::{self, Figure};
 use crate::{Error, Result};
 
-/// Options for every file, in the order of the files: with the offset that its visit has, or without where there is none, which a
-/// warning says.
+/// The pointing of a file.
+pub struct Pointed {
+    /// How to navigate it: with the offset that its visit has, or without where there is none.
+    pub options: Options,
+    /// The page that shows the fit; none where there was no image to fit.
+    pub page: Option<Figure>,
+}
+
+/// An image to be fitted, and what is said of it.
+struct Shot {
+    visit: String,
+    title: String,
+    unit: String,
+    image: Image,
+}
+
+/// A file that has a part in a visit's fit.
+struct Member {
+    file: usize,
+    title: String,
+    unit: String,
+}
+
+/// The pointing of every file, in the order of the files; a warning says where there is none. With `pages` they are shown.
 ///
 /// # Errors
 /// The user's stop.
@@ -22,9 +46,10 @@ pub fn run(
     files: &[PathBuf],
     job: &Job,
     settings: &limb::Options,
+    pages: bool,
     exec: &Exec,
-) -> Result<Vec<Options>> {
-    let read = |path: &PathBuf| -> Result<Option<(String, Image)>> {
+) -> Result<Vec<Pointed>> {
+    let read = |path: &PathBuf| -> Result<Option<Shot>> {
         exec.check()?;
         match of_file(path, job, exec) {
             Ok(found) => Ok(Some(found)),
@@ -36,22 +61,48 @@ pub fn run(
         }
     };
     // one after the other: a cube at a time in memory
-    let read: Vec<Option<(String, Image)>> = files.iter().map(read).collect::<Result<_>>()?;
-    let mut visits: BTreeMap<String, (Vec<usize>, Vec<Image>)> = BTreeMap::new();
-    for (i, (key, image)) in read
+    let read: Vec<Option<Shot>> = files.iter().map(read).collect::<Result<_>>()?;
+    let mut visits: BTreeMap<String, (Vec<Member>, Vec<Image>)> = BTreeMap::new();
+    for (i, shot) in read
         .into_iter()
         .enumerate()
         .filter_map(|(i, r)| r.map(|r| (i, r)))
     {
-        let (members, images) = visits.entry(key).or_default();
-        members.push(i);
-        images.push(image);
+        let (members, images) = visits.entry(shot.visit).or_default();
+        members.push(Member {
+            file: i,
+            title: shot.title,
+            unit: shot.unit,
+        });
+        images.push(shot.image);
     }
-    let mut out = vec![job.options.clone(); files.len()];
+    let bare = || Pointed {
+        options: job.options.clone(),
+        page: None,
+    };
+    let mut out: Vec<Pointed> = files.iter().map(|_| bare()).collect();
     let fits = exec.try_map(visits.into_values().collect(), |(members, images)| {
-        Ok((members, limb::fit(&images, settings)))
+        let fit = limb::fit(&images, settings);
+        Ok((members, images, fit))
     })?;
-    for (members, fit) in fits {
+    for (named, images, fit) in fits {
+        if pages {
+            let why = fit.as_ref().err().map(ToString::to_string);
+            for (k, (member, image)) in named.iter().zip(&images).enumerate() {
+                let shown = match &fit {
+                    Ok(fit) => fit.images.get(k).map(|c| (fit, c, images.len())),
+                    Err(_) => None,
+                };
+                out[member.file].page = Some(view::limb::draw(&view::limb::Subject {
+                    title: &member.title,
+                    unit: &member.unit,
+                    image,
+                    fit: shown.ok_or(why.as_deref().unwrap_or("the fit has another image")),
+                    altitude: settings.altitude,
+                }));
+            }
+        }
+        let members: Vec<usize> = named.iter().map(|m| m.file).collect();
         let names: Vec<String> = members.iter().map(|i| name(&files[*i])).collect();
         match &fit {
             Ok(fit) => info!("{}: {}", names.join(", "), fit.message),
@@ -61,7 +112,7 @@ pub fn run(
             ),
         }
         for i in &members {
-            out[*i] = with_fit(job.options, &fit, members.len());
+            out[*i].options = with_fit(job.options, &fit, members.len());
         }
     }
     Ok(out)
@@ -74,7 +125,7 @@ fn name(path: &Path) -> String {
 }
 
 /// The image of a file, and the visit it belongs to.
-fn of_file(path: &Path, job: &Job, exec: &Exec) -> Result<(String, Image)> {
+fn of_file(path: &Path, job: &Job, exec: &Exec) -> Result<Shot> {
     let file = FitsFile::open(path)?;
     let target = image_of(&file, path)?;
     let &[nz, ny, nx] = &target.shape[..] else {
@@ -113,7 +164,16 @@ fn of_file(path: &Path, job: &Job, exec: &Exec) -> Result<(String, Image)> {
     let image = image(samples, &done).ok_or_else(|| {
         Error::input_file(path, "no body is known for it, or no wavelength has signal")
     })?;
-    Ok((visit(primary, path), image))
+    let unit = sci.str("BUNIT").map(str::trim).filter(|u| !u.is_empty());
+    Ok(Shot {
+        visit: visit(primary, path),
+        title: match title(primary) {
+            known if known.is_empty() => name(path),
+            known => known,
+        },
+        unit: unit.unwrap_or("no unit").to_owned(),
+        image,
+    })
 }
 
 /// What files with one pointing have in common.

@@ -101,6 +101,10 @@ fn read(root: &Path, c: &Cube) -> Result<pack::Cube> {
             });
         }
     }
+    let errors = match file.find("ERR") {
+        Some(i) if file.shape(i)? == shape => file.all(i)?,
+        _ => Vec::new(),
+    };
     let band = band(&name(path));
     let parts = [band.as_str(), &c.variant, &c.stage, &name(path)];
     let label = parts.into_iter().filter(|p| !p.is_empty());
@@ -109,6 +113,7 @@ fn read(root: &Path, c: &Cube) -> Result<pack::Cube> {
         label: label.collect::<Vec<_>>().join(" · "),
         shape,
         values: file.all(hdu)?,
+        errors,
         unit: plain(&file.hdus()[hdu].header, "BUNIT"),
         wavelength: wavelengths(&file, hdu, nz).map_err(|e| e.with_path(path))?,
         planes,

@@ -156,7 +156,10 @@ fn tasks(data: &Value) -> Vec<Task> {
             stage: text(t, "stage"),
             outcome: text(t, "outcome"),
             detail: text(t, "detail"),
-            seconds: t.get("seconds").and_then(Value::as_f64).unwrap_or(0.0),
+            seconds: ["took", "seconds"]
+                .into_iter()
+                .find_map(|key| t.get(key).and_then(Value::as_f64))
+                .unwrap_or(0.0),
             products: t
                 .get("products")
                 .and_then(Value::as_array)

@@ -15,6 +15,14 @@ const FOLDERS: [(&str, &str); 4] = [
     ("maps", "Map"),
 ];
 
+/// Folders of plots that are of no single cube, and what is in them.
+const OTHERS: [(&str, &str); 4] = [
+    ("stage1", "Count rates"),
+    ("stage2", "Calibrated image"),
+    ("steps", "Before and after steps"),
+    ("flats", "Flat"),
+];
+
 /// Folders of films, which are large and stay beside the page.
 const FILMS: [&str; 2] = ["animation", "animations"];
 
@@ -53,6 +61,12 @@ pub fn find(
         for (folder, what) in FOLDERS {
             let mut paths = Vec::new();
             walk(&tree.join(folder), &mut paths)?;
+            // cubes first
+            paths.sort_by_key(|p| {
+                let rest = p.strip_prefix(tree.join(folder)).ok();
+                let first = rest.and_then(|r| r.iter().next());
+                first.is_some_and(|f| OTHERS.iter().any(|o| f == o.0))
+            });
             for path in paths {
                 let Some(kind) = kind(&path) else { continue };
                 let io = |e| Error::io(&path, e);
@@ -130,7 +144,18 @@ fn alt(what: &str, file: &str) -> String {
     if parts[0] == "groups" && at > 1 {
         of.push(parts[1].replace('_', " "));
     }
-    let folders = parts.get(at + 1..parts.len() - 1).unwrap_or_default();
+    let mut folders = parts.get(at + 1..parts.len() - 1).unwrap_or_default();
+    let mut what = what;
+    if let Some((other, rest)) = folders.split_first().and_then(|(first, rest)| {
+        let other = OTHERS
+            .iter()
+            .find(|o| parts[at] == "plots" && o.0 == *first);
+        other.map(|o| (o.1, rest))
+    }) {
+        (what, folders) = (other, rest);
+    } else if stem.ends_with("_limb") {
+        what = "Limb fit";
+    }
     of.extend(folders.iter().map(|p| (*p).to_owned()));
     match of.is_empty() {
         true => format!("{what}: {stem}"),
@@ -159,6 +184,16 @@ mod tests {
             "Film of band 4C, 3 groups, stage3: Level3_ch4-long"
         );
         assert_eq!(alt("Map", "maps/a.png"), "Map: a");
+        let plot = |file: &str| alt("Summary plot", file);
+        assert_eq!(plot("plots/stage1/a_rate.png"), "Count rates: a_rate");
+        assert_eq!(
+            plot("plots/steps/d1/1A_Level3_ch1-short_s3d_nav.png"),
+            "Before and after steps of band 1A, d1: 1A_Level3_ch1-short_s3d_nav"
+        );
+        assert_eq!(
+            plot("plots/stage3/d1/1A_Level3_ch1-short_s3d_limb.png"),
+            "Limb fit of band 1A, stage3, d1: 1A_Level3_ch1-short_s3d_limb"
+        );
     }
 
     #[test]

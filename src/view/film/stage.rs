@@ -374,6 +374,16 @@ impl Film {
             10.0,
             Colour::WHITE,
         ));
+        let of = match n {
+            1 => "Mean over the field".to_owned(),
+            n => format!("Mean over the field, median of {n} dithers"),
+        };
+        let at = [spectrum_area.right(), spectrum_area.bottom() + 34.0];
+        items.push(Item::Text(
+            Text::new(at, of, 8.5)
+                .colour(Colour::WHITE)
+                .anchor(Align::Right, Level::Middle),
+        ));
         page.items = items;
         page
     }

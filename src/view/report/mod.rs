@@ -25,7 +25,7 @@ pub struct Task {
     pub outcome: String,
     /// Why.
     pub detail: String,
-    /// Wall-clock seconds.
+    /// Wall-clock seconds that its products took in the run that made them.
     pub seconds: f64,
     /// Files.
     pub products: Vec<String>,

@@ -1,7 +1,8 @@
 //! Cubes as a page holds them.
 //!
-//! Values are single-precision numbers without their last 8 bits, rounded to even: relative error at most 2^-16, NaN and infinities
-//! kept. Backplanes are exact. Bytes of equal weight stand together, all in one zlib stream, in base 64. Cubes of more than
+//! Values are rounded to a multiple of the power of two below an eighth of their standard error, where that is known, as what is
+//! finer is noise that takes half of a page; then single-precision numbers without their last 8 bits, rounded to even: relative error at
+//! most 2^-16, NaN and infinities kept. Backplanes are exact. Bytes of equal weight stand together, all in one zlib stream, in base 64. Cubes of more than
 //! [`VOXELS`] are averaged along wavelength, NaN left out; the page says by how much.
 
 use std::io::Write;
@@ -15,6 +16,9 @@ use super::markup::base64;
 pub const VOXELS: usize = 16_000_000;
 /// Largest relative departure of a value.
 pub const PRECISION: f64 = 1.0 / 65536.0;
+
+/// Steps that a value's error has at least.
+pub const NOISE: f64 = 8.0;
 
 /// A backplane.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +42,8 @@ pub struct Cube {
     pub shape: [usize; 3],
     /// Values `[wavelength][y][x]`.
     pub values: Vec<f32>,
+    /// Their standard errors; empty where they are not known.
+    pub errors: Vec<f32>,
     /// Their unit.
     pub unit: String,
     /// Micron.
@@ -65,6 +71,17 @@ pub struct Packed {
     pub planes: Vec<(String, String, usize)>,
     /// The bytes, in base 64.
     pub data: String,
+}
+
+/// A value to the power of two below an eighth of its error; as it is where that is no number above 0.
+fn rounded(value: f32, error: f32) -> f32 {
+    let exponent = libm::log2(f64::from(error) / NOISE).floor();
+    if !(value.is_finite() && exponent.is_finite()) {
+        return value;
+    }
+    let step = libm::exp2(exponent);
+    let out = ((f64::from(value) / step).round_ties_even() * step) as f32;
+    if out.is_finite() { out } else { value }
 }
 
 /// A value without its last 8 bits.
@@ -124,7 +141,25 @@ fn pack_within(cube: &Cube, most: usize) -> Packed {
             .map(|c| c.iter().sum::<f64>() / c.len() as f64)
             .collect(),
     };
-    let short: Vec<u32> = values.iter().map(|v| shortened(*v)).collect();
+    let binned_errors;
+    let errors = match n {
+        1 => &cube.errors,
+        _ => {
+            // of means of as many as there mostly are
+            let less = 1.0 / (n as f32).sqrt();
+            let mean = averaged(&cube.errors, plane, n);
+            binned_errors = mean.into_iter().map(|e| e * less).collect();
+            &binned_errors
+        }
+    };
+    let short: Vec<u32> = match errors.len() == values.len() {
+        true => values
+            .iter()
+            .zip(errors)
+            .map(|(v, e)| shortened(rounded(*v, *e)))
+            .collect(),
+        false => values.iter().map(|v| shortened(*v)).collect(),
+    };
     let mut bytes = Vec::with_capacity(3 * short.len() + 8 * plane * cube.planes.len());
     for shift in [0, 8, 16] {
         bytes.extend(short.iter().map(|v| (v >> shift) as u8));
@@ -159,7 +194,7 @@ fn pack_within(cube: &Cube, most: usize) -> Packed {
 }
 
 fn deflated(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(1));
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
     // writing to memory cannot fail
     let done = encoder.write_all(bytes).and_then(|()| encoder.finish());
     done.unwrap_or_default()
@@ -250,6 +285,7 @@ mod tests {
             label: "1A".into(),
             shape: [5, 3, 4],
             values,
+            errors: Vec::new(),
             unit: "MJy/sr".into(),
             wavelength: (0..5).map(|k| 5.0 + 0.1 * f64::from(k)).collect(),
             planes: vec![
@@ -302,6 +338,36 @@ mod tests {
             for (a, b) in new.iter().zip(&old.values) {
                 assert!(a == b || a.is_nan() && b.is_nan());
             }
+        }
+    }
+
+    #[test]
+    fn what_is_finer_than_the_noise_is_left_out() {
+        assert_eq!(rounded(100.3, 1.0), 100.25);
+        assert_eq!(rounded(-100.3, 1.99), -100.25);
+        assert_eq!(rounded(100.3, 2.0), 100.25);
+        for error in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert_eq!(rounded(100.3, error), 100.3);
+        }
+        assert!(rounded(f32::NAN, 1.0).is_nan());
+        assert_eq!(rounded(f32::MAX, f32::MAX), f32::MAX);
+        let mut cube = cube();
+        let plain = pack(&cube);
+        cube.errors = cube.values.iter().map(|v| 0.01 * v.abs()).collect();
+        let small = pack(&cube);
+        assert!(small.data.len() < plain.data.len());
+        for ((new, old), error) in unpacked(&small)
+            .0
+            .iter()
+            .zip(&cube.values)
+            .zip(&cube.errors)
+        {
+            let most = f64::from(*error) / (2.0 * NOISE) + PRECISION * f64::from(old.abs());
+            let off = f64::from((new - old).abs());
+            assert!(
+                new == old || !old.is_finite() || off <= 2.0 * most,
+                "{new} {old}"
+            );
         }
     }
 

@@ -116,7 +116,7 @@ pub fn summary(report: &Report, out: &mut String) {
     *out += "</tbody>\n<tfoot>\n";
     *out += &row("all", &all);
     *out += "</tfoot></table></div>\n";
-    *out += "<p>Seconds are of each task's own; tasks that ran side by side count twice.</p>\n";
+    *out += "<p>Seconds are of each task's own in the run that made its products; tasks that ran side by side count twice.</p>\n";
     let bad: Vec<String> =
         report
             .tasks

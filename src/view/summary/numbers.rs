@@ -108,13 +108,16 @@ fn collapsed(layers: &[&[f32]], plane: usize, median: bool) -> Vec<f64> {
             .map(|i| middle(layers.iter().map(|l| l[i]), true))
             .collect(),
         false => {
-            let mut sums = vec![(0.0, 0usize); plane];
+            let (mut sums, mut counts) = (vec![0.0; plane], vec![0u32; plane]);
             for layer in layers {
-                for (s, v) in sums.iter_mut().zip(*layer).filter(|(_, v)| !v.is_nan()) {
-                    *s = (s.0 + f64::from(*v), s.1 + 1);
+                for ((s, n), v) in sums.iter_mut().zip(&mut counts).zip(*layer) {
+                    // without a branch, so that several are added at once
+                    *s += if v.is_nan() { 0.0 } else { f64::from(*v) };
+                    *n += u32::from(!v.is_nan());
                 }
             }
-            sums.into_iter().map(|(s, n)| s / n as f64).collect()
+            let means = sums.into_iter().zip(counts);
+            means.map(|(s, n)| s / f64::from(n)).collect()
         }
     };
     for v in &mut out {
