@@ -11,11 +11,26 @@ use sifu::model::{Cal, DetectorMap, Exposures, Meta, Shape};
 use sifu::steps::step::{Model, RefPaths, Status, Target};
 use sifu::store::spectrum::read_spectrum;
 
-/// An exposure whose pixels see these wavelengths.
-fn exposure(wavelength: &[f64], ny: usize, nx: usize) -> Cal {
+/// An exposure whose pixels see these wavelengths: of NIRSpec where there are fractions of light that pass.
+fn exposure(wavelength: &[f64], ny: usize, nx: usize, folder: &Path) -> Cal {
     let mut primary = Header::new();
-    primary.set("INSTRUME", "MIRI", "");
+    let mut extra = Vec::new();
+    match FitsFile::open(folder.join("pathloss.fits.gz")) {
+        Err(_) => primary.set("INSTRUME", "MIRI", ""),
+        Ok(losses) => {
+            let point = folder.ends_with("nirspec_point");
+            primary.set("INSTRUME", "NIRSPEC", "");
+            primary.set("SRCTYPE", if point { "POINT" } else { "EXTENDED" }, "");
+            extra = (1..=2).map(|i| losses.hdu(i).unwrap()).collect();
+        }
+    }
     let n = ny * nx;
+    let position = |v: f64| {
+        wavelength
+            .iter()
+            .map(|w| if w.is_nan() { *w } else { v })
+            .collect()
+    };
     let map = DetectorMap {
         ny,
         nx,
@@ -23,8 +38,8 @@ fn exposure(wavelength: &[f64], ny: usize, nx: usize) -> Cal {
         alpha: vec![0.0; n],
         beta: vec![0.0; n],
         lambda: wavelength.to_vec(),
-        ra: vec![54.0; n],
-        dec: vec![18.0; n],
+        ra: position(54.0),
+        dec: position(18.0),
     };
     Cal {
         meta: Meta {
@@ -44,7 +59,7 @@ fn exposure(wavelength: &[f64], ny: usize, nx: usize) -> Cal {
         wcs: None,
         spectral_region: None,
         map: OnceLock::from(std::sync::Arc::new(map)),
-        extra: Vec::new(),
+        extra,
     }
 }
 
@@ -61,7 +76,7 @@ fn check(folder: &Path, threads: usize) {
         .collect();
     let first = background[0].meta.root();
     let input = Exposures {
-        science: vec![exposure(&wave.all::<f64>(hdu).unwrap(), ny, nx)],
+        science: vec![exposure(&wave.all::<f64>(hdu).unwrap(), ny, nx, folder)],
         background,
     };
     let out = tempfile::tempdir().unwrap();
@@ -112,21 +127,15 @@ fn check(folder: &Path, threads: usize) {
     let expect: Vec<f32> = expect.all(expect.need("SCI").unwrap()).unwrap();
     let made = Exposures::try_from(model).unwrap();
     // from an exposure of zeros
-    let found: Vec<u32> = made.science[0]
-        .sci
-        .iter()
-        .map(|v| (0.0 - v).to_bits())
-        .collect();
-    let expect: Vec<u32> = expect.iter().map(|v| (0.0 + v).to_bits()).collect();
+    let bits = |v: f32| if v.is_nan() { None } else { Some(v.to_bits()) };
+    let found: Vec<_> = made.science[0].sci.iter().map(|v| bits(0.0 - v)).collect();
+    let expect: Vec<_> = expect.iter().map(|v| bits(0.0 + v)).collect();
     assert_eq!(found, expect, "{}", folder.display());
     assert!(made.science[0].dq.iter().all(|d| *d == 0));
     let saved = FitsFile::open(out.path().join("sky_masterbg2d.fits")).unwrap();
     let saved: Vec<f32> = saved.all(saved.need("SCI").unwrap()).unwrap();
     assert_eq!(
-        saved
-            .iter()
-            .map(|v| (0.0 + v).to_bits())
-            .collect::<Vec<_>>(),
+        saved.iter().map(|v| bits(0.0 + v)).collect::<Vec<_>>(),
         expect
     );
 }
@@ -138,7 +147,7 @@ fn every_case_agrees_to_the_bit() {
         .unwrap()
         .map(|e| e.unwrap().path())
         .collect();
-    assert_eq!(cases.len(), 5);
+    assert_eq!(cases.len(), 7);
     for case in cases {
         for threads in [1, 7] {
             check(&case, threads);

@@ -77,10 +77,12 @@ pub fn prepare(
                 }
                 match references.find(meta, r.kind) {
                     Ok(found) => {
-                        names.insert(
-                            r.kind.to_owned(),
-                            found.name.clone().unwrap_or_else(|| "N/A".into()),
-                        );
+                        if step.records(r.kind) {
+                            names.insert(
+                                r.kind.to_owned(),
+                                found.name.clone().unwrap_or_else(|| "N/A".into()),
+                            );
+                        }
                         paths.0.insert(r.kind.to_owned(), found.path);
                     }
                     Err(Error::Reference { message }) => {

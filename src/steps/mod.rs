@@ -2,6 +2,7 @@
 
 pub mod combine;
 pub mod detector;
+pub mod images;
 pub mod planet;
 pub mod spectral;
 pub mod step;

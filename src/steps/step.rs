@@ -165,6 +165,12 @@ pub trait Step: Send + Sync + 'static {
         true
     }
 
+    /// Whether the file used of a reference type is recorded in the headers; calwebb does not record those of steps within a
+    /// step.
+    fn records(_kind: &str) -> bool {
+        true
+    }
+
     /// Loads the reference data the exposure needs, no more.
     ///
     /// # Errors
@@ -211,6 +217,11 @@ pub trait Step: Send + Sync + 'static {
         params: &Self::Params,
         exec: &Exec,
     ) -> Result<Self::Out>;
+
+    /// How the step ended that gave this: some find only on the way that they cannot be done, and give back their input.
+    fn ended(_output: &Self::Out) -> Status {
+        Status::Complete
+    }
 }
 
 /// One parameter: its name, type, default and help.
@@ -464,6 +475,8 @@ pub trait AnyStep: Send + Sync {
     fn uses(&self, kind: &str, given: &toml::Table) -> Result<bool>;
     /// As [`Step::uses_for`].
     fn uses_for(&self, kind: &str, meta: &Meta) -> bool;
+    /// As [`Step::records`].
+    fn records(&self, kind: &str) -> bool;
     /// Loads reference data.
     ///
     /// # Errors
@@ -592,6 +605,10 @@ where
         S::uses_for(kind, meta)
     }
 
+    fn records(&self, kind: &str) -> bool {
+        S::records(kind)
+    }
+
     fn load(&self, paths: &RefPaths, target: &Target, given: &toml::Table) -> Result<Loaded> {
         Ok(Arc::new(S::load(paths, target, &parse::<S>(given)?)?))
     }
@@ -622,7 +639,12 @@ where
         match loaded.filter(|_| !alone) {
             Some(loaded) => {
                 let done = S::run_alike(inputs, &loaded, &params, exec);
-                let ended = |r: Result<S::Out>| r.map(|m| (m.into(), Status::Complete));
+                let ended = |r: Result<S::Out>| {
+                    r.map(|out| {
+                        let status = S::ended(&out);
+                        (out.into(), status)
+                    })
+                };
                 Ok(done.into_iter().map(ended).collect())
             }
             // those that a step does not apply to go the ordinary way
@@ -655,9 +677,8 @@ where
         if let Some(why) = S::not_usable(&input, &loaded, &params)? {
             return Ok((S::leave(input, &loaded).into(), S::REFUSED(why)));
         }
-        Ok((
-            S::run(input, &loaded, &params, exec)?.into(),
-            Status::Complete,
-        ))
+        let out = S::run(input, &loaded, &params, exec)?;
+        let status = S::ended(&out);
+        Ok((out.into(), status))
     }
 }

@@ -4,7 +4,8 @@
 
 Needs the Python pipeline, jwst 3.0.0. Every case is a folder FOLDER/<case> with `bg<i>.fits.gz` (spectra of the
 background), `wavelength.fits.gz` (wavelengths of the exposure's pixels, NaN between slices), `combined.fits.gz` (the
-combined spectrum), `image.fits.gz` (the background of the exposure) and `params.toml`.
+combined spectrum), `image.fits.gz` (the background of the exposure), `params.toml` and, of a point source with NIRSpec,
+`pathloss.fits.gz` (the fractions of light that pass).
 """
 
 import gzip
@@ -18,6 +19,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from astropy.io import fits
+from jwst.assign_wcs import nirspec
 from jwst.combine_1d.combine1d import combine_1d_spectra
 from jwst.datamodels import ModelContainer
 from jwst.master_background.expand_to_2d import bkg_for_ifu_image
@@ -90,6 +92,57 @@ def case(name, members, kernel=1):
     (folder / "params.toml").write_text(f"median_kernel = {kernel}\n")
 
 
+def nirspec_case(name, source, points=60):
+    """The NIRSpec IFU: a spectrum of an extended source, three slices whose bounds overlap, and what pathloss left."""
+    folder = ROOT / name
+    model = datamodels.MultiSpecModel()
+    model.spec.append(spectrum(datamodels.SpecModel(), 2.9 + 0.02 * np.arange(points)))
+    model.spec[0].source_type = source
+    model.meta.telescope, model.meta.instrument.name, model.meta.exposure.type = "JWST", "NIRSPEC", "NRS_IFU"
+    model.meta.exposure.exposure_time, model.meta.target.ra, model.meta.target.dec = 21.5, 54.0, 18.0
+    with tempfile.TemporaryDirectory() as tmp:
+        model.save(f"{tmp}/x.fits")
+        with fits.open(f"{tmp}/x.fits") as hdus:
+            write(folder / "bg0.fits.gz", [h for h in hdus if h.name != "ASDF"])
+    if source == "EXTENDED":
+        copy_background_to_surf_bright(model)
+    table = np.array(combine_1d_spectra(ModelContainer([model]), exptime_key="exposure_time").spec[0].spec_table)
+    write(folder / "combined.fits.gz", [fits.PrimaryHDU(), fits.BinTableHDU(table, name="COMBINE1D")])
+
+    wave = np.full((16, 24), np.nan)
+    boxes = []
+    for k in range(3):
+        y, x = np.mgrid[:16, :24]
+        inside = (y >= 1 + 5 * k + x // 12) & (y < 5 + 5 * k + x // 12) & (x > k)
+        wave[inside] = 2.85 + (0.055 * x + 0.002 * y + 0.01 * k)[inside]
+        ys, xs = np.nonzero(inside)
+        boxes.append(((xs.min() - 0.5, xs.max() + 0.5), (ys.min() - 0.5, ys.max() + 0.5)))
+
+    class Slice:
+        def __init__(self, box):
+            self.bounding_box = box
+
+        def __call__(self, x, y):
+            at = wave[y.astype(int), x.astype(int)].copy()
+            return at, at, at
+
+    nirspec.nrs_ifu_wcs = lambda _: [Slice(box) for box in boxes]
+    losses = {n: np.where(np.isnan(wave), np.nan, RNG.uniform(0.5, 1, wave.shape)).astype("f4") for n in ("PS", "UN")}
+    losses["PS"][7, 9] = np.nan
+
+    def image():
+        made = datamodels.IFUImageModel(data=np.ones(wave.shape, "f4"), dq=np.zeros(wave.shape, "u4"))
+        made.pathloss_point, made.pathloss_uniform = losses["PS"], losses["UN"]
+        made.meta.instrument.name, made.meta.target.source_type = "NIRSPEC", "POINT" if source == "POINT" else "EXTENDED"
+        return made
+
+    made = bkg_for_ifu_image(image(), table["WAVELENGTH"].copy(), table["SURF_BRIGHT"])
+    write(folder / "wavelength.fits.gz", [fits.PrimaryHDU(), fits.ImageHDU(wave, name="WAVELENGTH")])
+    write(folder / "pathloss.fits.gz", [fits.PrimaryHDU(), *(fits.ImageHDU(v, name=f"PATHLOSS_{n}") for n, v in losses.items())])
+    write(folder / "image.fits.gz", [fits.PrimaryHDU(), fits.ImageHDU(made.data, name="SCI")])
+    (folder / "params.toml").write_text("median_kernel = 1\n")
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
@@ -100,3 +153,5 @@ if __name__ == "__main__":
     case("steps", [(10.0, [grid]), (30.0, [4.9 + 0.013 * np.arange(90)]), (5.5, [(5.2 + 0.007 * np.arange(40))[::-1]])])
     case("bands", [(10.0, [grid, 5.6 + 0.02 * np.arange(50)]), (12.0, [grid + 0.0031, 5.61 + 0.02 * np.arange(50)])])
     case("median", [(33.3, [jitter()]), (44.4, [jitter()])], 8)
+    nirspec_case("nirspec_extended", "EXTENDED")
+    nirspec_case("nirspec_point", "POINT")

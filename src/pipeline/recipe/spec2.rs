@@ -36,6 +36,7 @@ pub const IFU: &[&str] = &[
     "assign_wcs",
     "badpix_selfcal",
     "msa_flagging",
+    "clean_flicker_noise",
     "imprint_subtract",
     "bkg_subtract",
     "srctype",
@@ -54,7 +55,6 @@ pub const CUBES: &[&str] = &[
 
 /// Steps of calwebb_spec2 that are not done to the NIRSpec IFU: status keyword and title.
 const ABSENT_FROM_IFU: &[(&str, &str)] = &[
-    ("S_CLNFNS", "Clean Flicker Noise"),
     ("S_TACNTR", "Target Acquisition Centering"),
     ("S_STRAY", "Straylight Correction"),
     ("S_FRINGE", "Fringe Correction"),

@@ -11,6 +11,6 @@ pub mod msa_flagging;
 pub mod pathloss;
 pub mod photom;
 pub mod residual_fringe;
-pub(super) mod side_products;
+pub(in crate::steps) mod side_products;
 pub mod srctype;
 pub mod straylight;

@@ -37,7 +37,7 @@ use serde_json::Value;
 
 use super::assign_wcs::nirspec;
 use crate::exec::Exec;
-use crate::model::{Cal, dq};
+use crate::model::{Cal, Meta, dq};
 use crate::steps::step::{Info, RefPaths, Reference, Step, Target};
 use crate::wcs::nirspec::{Setting, Shutter, ShutterArray};
 use crate::wcs::pointing::Pointing;
@@ -57,6 +57,41 @@ pub struct Stuck {
     optics: nirspec::Refs,
     array: ShutterArray,
     open: Vec<Shutter>,
+}
+
+impl Stuck {
+    /// Reads the instrument model and the states of shutters.
+    ///
+    /// # Errors
+    /// [`Error::Reference`] where a file is missing, or not what it should be.
+    pub fn load(paths: &RefPaths, target: &Target) -> Result<Self> {
+        let open = read(paths.need("msaoper")?)?;
+        tracing::info!("{} shutters are stuck open", open.len());
+        Ok(Self {
+            optics: nirspec::Refs::load(paths, target)?,
+            array: nirspec::shutters(paths, target)?,
+            open,
+        })
+    }
+
+    /// The instrument model.
+    pub fn optics(&self) -> &nirspec::Refs {
+        &self.optics
+    }
+
+    /// The pixels, `y * 2048 + x`, on which light of these shutters falls in an exposure.
+    ///
+    /// # Errors
+    /// As [`ShutterArray::pixels`], or where keywords of the exposure are missing.
+    pub fn pixels(&self, meta: &Meta, exec: &Exec) -> Result<Vec<u32>> {
+        let setting = Setting::from_meta(meta)?;
+        let pointing = Pointing::from_meta(meta)?;
+        let pixels = exec.try_map(self.open.clone(), |shutter| {
+            self.array
+                .pixels(self.optics.model(), &setting, &pointing, shutter)
+        });
+        Ok(pixels.map_err(|e| e.with_path(&meta.source))?.concat())
+    }
 }
 
 /// Keys of a shutter's states.
@@ -107,13 +142,7 @@ impl Step for MsaFlagging {
     }
 
     fn load(paths: &RefPaths, target: &Target, _: &Self::Params) -> Result<Stuck> {
-        let open = read(paths.need("msaoper")?)?;
-        tracing::info!("msa_flagging: {} shutters are stuck open", open.len());
-        Ok(Stuck {
-            optics: nirspec::Refs::load(paths, target)?,
-            array: nirspec::shutters(paths, target)?,
-            open,
-        })
+        Stuck::load(paths, target)
     }
 
     fn run(mut input: Cal, refs: &Stuck, _: &Self::Params, exec: &Exec) -> Result<Cal> {
@@ -126,14 +155,8 @@ impl Step for MsaFlagging {
                 ),
             ));
         }
-        let setting = Setting::from_meta(&input.meta)?;
-        let pointing = Pointing::from_meta(&input.meta)?;
-        let pixels = exec.try_map(refs.open.clone(), |shutter| {
-            refs.array
-                .pixels(refs.optics.model(), &setting, &pointing, shutter)
-        });
-        let pixels = pixels.map_err(|e| e.with_path(&input.meta.source))?;
-        for pixel in pixels.into_iter().flatten() {
+        let pixels = refs.pixels(&input.meta, exec)?;
+        for pixel in pixels {
             if let Some(flags) = input.dq.get_mut(pixel as usize) {
                 *flags |= dq::MSA_FAILED_OPEN;
             }

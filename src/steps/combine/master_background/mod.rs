@@ -18,7 +18,9 @@
 //! 3. With `median_kernel` above 1 (even numbers less one) the running median of the spectrum is taken, zeros beyond
 //!    its ends.
 //! 4. The spectrum is interpolated linearly at each pixel's wavelength (0 beyond its ends and between slices), in
-//!    double precision, rounded to single, and subtracted from `SCI`. `DQ` and errors stay as they are.
+//!    double precision, rounded to single, and subtracted from `SCI`. `DQ` and errors stay as they are. In an exposure of NIRSpec
+//!    calibrated for a point source (`SRCTYPE`) it is first multiplied by `PATHLOSS_UN` over `PATHLOSS_PS`, as the light of the background was
+//!    not lost as a point's is.
 //!
 //! ## Parameters
 //! `median_kernel`: see above. `user_background`: a spectrum (`_x1d`, or the combined one that this step saves) to
@@ -37,7 +39,6 @@
 //! ## Differs from jwst
 //! - The saved files' names do not hold the association's identifier, and they have no ASDF extension.
 //! - A background none of whose spectra can be used is an error; jwst stops with an exception.
-//! - Exposures of NIRSpec are an error as yet.
 //!
 //! ## References
 //! jwst 3.0.0 `master_background`, `combine_1d`.
@@ -49,6 +50,7 @@ mod spectrum;
 use std::path::{Path, PathBuf};
 
 use crate::exec::Exec;
+use crate::formats::fits::{Data, Image, Pixels};
 use crate::math::interpolate::linear;
 use crate::model::{Cal, Exposures, Meta};
 use crate::steps::step::{Info, RefPaths, Status, Step, Target};
@@ -137,6 +139,31 @@ impl Curve {
     }
 }
 
+/// The fractions of light that pass, of a point source and of a uniform one, that pathloss keeps in an exposure.
+fn pathlosses(cal: &Cal) -> Option<[&[f32]; 2]> {
+    let named = |name: &str| {
+        let mut all = cal.extra.iter();
+        let hdu = all.find(|h| h.header.str("EXTNAME") == Some(name))?;
+        match &hdu.data {
+            Data::Image(Image {
+                pixels: Pixels::F32(values),
+                ..
+            }) if values.len() == cal.sci.len() => Some(values.as_slice()),
+            _ => None,
+        }
+    };
+    Some([named("PATHLOSS_PS")?, named("PATHLOSS_UN")?])
+}
+
+/// A uniform background as it is in an exposure that is calibrated for a point source.
+fn as_of_a_point(background: &mut [f32], [point, uniform]: [&[f32]; 2]) {
+    let fractions = uniform.iter().zip(point).map(|(u, p)| u / p);
+    background
+        .iter_mut()
+        .zip(fractions)
+        .for_each(|(b, f)| *b *= f);
+}
+
 /// Why nothing is subtracted where it has been before.
 fn subtracted_before(input: &Exposures) -> Option<String> {
     let science = input.science.iter().map(|c| &c.meta);
@@ -203,12 +230,6 @@ impl Step for MasterBackground {
         params: &Self::Params,
         exec: &Exec,
     ) -> Result<Exposures> {
-        if let Some(cal) = input.science.iter().find(|c| !c.meta.is_miri()) {
-            return Err(Error::input_file(
-                &cal.meta.source,
-                "only exposures of the MIRI MRS can have a master background subtracted as yet",
-            ));
-        }
         let curve = match &given.user {
             Some(curve) => curve.clone(),
             None => {
@@ -233,7 +254,16 @@ impl Step for MasterBackground {
         };
         for cal in &mut input.science {
             exec.check()?;
-            let background = curve.expand(cal, exec)?;
+            let mut background = curve.expand(cal, exec)?;
+            if !cal.meta.is_miri() && cal.meta.str("SRCTYPE") == Some("POINT") {
+                match pathlosses(cal) {
+                    Some(both) => as_of_a_point(&mut background, both),
+                    None => tracing::warn!(
+                        "master_background: {} has no PATHLOSS_PS and PATHLOSS_UN; the background is not adjusted to a point source",
+                        cal.meta.source.display()
+                    ),
+                }
+            }
             if let Some(folder) = &given.folder {
                 let name = format!("{}_masterbg2d.fits", cal.meta.root());
                 save::image(&folder.join(name), cal, &background)?;

@@ -58,7 +58,7 @@
 
 mod located;
 mod mrs;
-pub(super) mod nirspec;
+pub(in crate::steps) mod nirspec;
 
 use crate::exec::Exec;
 use crate::formats::asdf::AsdfFile;

@@ -97,6 +97,41 @@ impl Refs {
         &self.references
     }
 
+    /// The setting of an exposure, which must be the one that the reference files were chosen for.
+    fn setting(&self, meta: &Meta) -> Result<Setting> {
+        let setting = Setting::from_meta(meta)?;
+        if (&setting.filter, &setting.grating) == (&self.filter, &self.grating) {
+            return Ok(setting);
+        }
+        Err(Error::input_file(
+            &meta.source,
+            format!(
+                "the exposure is of {}, {}, the reference files are those of {}, {}; give exposures of one filter and grating",
+                setting.filter, setting.grating, self.filter, self.grating
+            ),
+        ))
+    }
+
+    /// The pixels, `y * 2048 + x`, on which light of the slices falls, slice by slice; none where the grating leaves the
+    /// detector dark.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an exposure of another filter or grating.
+    pub fn lit(&self, meta: &Meta, exec: &Exec) -> Result<Option<Vec<u32>>> {
+        let setting = self.setting(meta)?;
+        if !setting.has_light() {
+            return Ok(None);
+        }
+        let pointing = Pointing::from_meta(meta)?;
+        let params = AssignWcsParams::default();
+        let edges = [params.slit_y_low, params.slit_y_high];
+        let optics = Nirspec::new(&self.references, &setting, &pointing, edges);
+        let optics = optics.map_err(|e| e.with_path(&meta.source))?;
+        let slices = exec.try_map((0..SLICES).collect(), |i| Ok(optics.trace(i)?.0.pixels));
+        let pixels = slices.map_err(|e| e.with_path(&meta.source))?.concat();
+        Ok((!pixels.is_empty()).then_some(pixels))
+    }
+
     /// Where the exposure's pixels are, set in it.
     pub(super) fn locate(
         &self,
@@ -106,16 +141,7 @@ impl Refs {
         known: Option<Located>,
     ) -> Result<Located> {
         let source = input.meta.source.clone();
-        let setting = Setting::from_meta(&input.meta)?;
-        if (&setting.filter, &setting.grating) != (&self.filter, &self.grating) {
-            return Err(Error::input_file(
-                &source,
-                format!(
-                    "the exposure is of {}, {}, the reference files are those of {}, {}; give exposures of one filter and grating",
-                    setting.filter, setting.grating, self.filter, self.grating
-                ),
-            ));
-        }
+        let setting = self.setting(&input.meta)?;
         let key = Key {
             pointing: Pointing::from_meta(&input.meta)?,
             shape: (input.ny, input.nx),
