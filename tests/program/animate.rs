@@ -187,7 +187,7 @@ fn what_makes_no_film_is_refused() {
     let cases: [(&[&str], i32, &str); 6] = [
         (&[&cube, "-o", &avi], 2, "has to end in .gif"),
         match cfg!(feature = "mp4") {
-            true => (&[&cube, "-o", &mp4, "--fps", "-1"], 2, "fps"),
+            true => (&[&cube, "-o", &mp4, "--fps", "0"], 2, "--fps"),
             false => (&[&cube, "-o", &mp4], 2, "--features mp4"),
         },
         (&[&cube, "-o", &out, "--fps", "0"], 2, "--fps"),
