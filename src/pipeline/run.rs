@@ -21,7 +21,7 @@ pub struct Prepared {
     pub settings: StepSettings,
     /// Its reference files.
     pub paths: RefPaths,
-    /// Names for the `R_` cards: type, and file name or `N/A`.
+    /// Names of these: type, and file name or `N/A`.
     pub names: BTreeMap<String, String>,
 }
 
@@ -77,12 +77,10 @@ pub fn prepare(
                 }
                 match references.find(meta, r.kind) {
                     Ok(found) => {
-                        if step.records(r.kind) {
-                            names.insert(
-                                r.kind.to_owned(),
-                                found.name.clone().unwrap_or_else(|| "N/A".into()),
-                            );
-                        }
+                        names.insert(
+                            r.kind.to_owned(),
+                            found.name.clone().unwrap_or_else(|| "N/A".into()),
+                        );
                         paths.0.insert(r.kind.to_owned(), found.path);
                     }
                     Err(Error::Reference { message }) => {
@@ -423,7 +421,8 @@ fn record(meta: &mut Meta, prepared: &Prepared, status: &Status) {
         text,
         info.title,
     );
-    for (kind, name) in &prepared.names {
+    let recorded = |(kind, _): &(&String, _)| prepared.step.records(kind);
+    for (kind, name) in prepared.names.iter().filter(recorded) {
         if let Some(keyword) = keywords::keyword(&format!("ref_file.{kind}.name")) {
             let comment = format!("{kind} reference file name");
             meta.set_in_block(

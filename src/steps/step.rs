@@ -165,8 +165,7 @@ pub trait Step: Send + Sync + 'static {
         true
     }
 
-    /// Whether the file used of a reference type is recorded in the headers; calwebb does not record those of steps within a
-    /// step.
+    /// Whether the file used of a reference type has an `R_` card; calwebb writes none for those of steps within a step.
     fn records(_kind: &str) -> bool {
         true
     }

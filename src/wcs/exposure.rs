@@ -18,8 +18,8 @@ use crate::{Error, Result};
 
 /// Rows of the detector worked on at once: the points of one slice in them fill the nearest cache.
 const ROWS: usize = 16;
-/// Points of a list worked on at once.
-const CHUNK: usize = 16_384;
+/// Points of a list worked on at once: intermediate columns stay in the cache.
+const CHUNK: usize = 2048;
 
 /// The coordinates of every pixel by the WCS the exposure carries, computed once and kept in `cal.map`.
 ///
@@ -236,16 +236,19 @@ fn grid(rows: Range<usize>, nx: usize) -> (Vec<f64>, Vec<f64>) {
     (x.collect(), y.collect())
 }
 
-/// Three columns of values at points, some points at a time.
-fn in_chunks(
+/// The first `N` columns of values at points, evaluated some points at a time.
+///
+/// # Errors
+/// [`Error::Parameter`] for columns of different lengths; those of `f`.
+pub fn in_chunks<const N: usize>(
     columns: &[&[f64]],
     f: impl Fn(&[&[f64]]) -> Result<Vec<Vec<f64>>>,
-) -> Result<[Vec<f64>; 3]> {
+) -> Result<[Vec<f64>; N]> {
     let n = columns.first().map_or(0, |c| c.len());
     if columns.iter().any(|c| c.len() != n) {
         return Err(Error::parameter("points differ in number of coordinates"));
     }
-    let mut out: [Vec<f64>; 3] = std::array::from_fn(|_| Vec::with_capacity(n));
+    let mut out: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(n));
     for first in (0..n).step_by(CHUNK) {
         let part: Vec<&[f64]> = columns
             .iter()

@@ -8,6 +8,7 @@ use std::ops::Range;
 use crate::exec::Exec;
 use crate::model::Cal;
 use crate::wcs::Gwcs;
+use crate::wcs::exposure::in_chunks;
 use crate::wcs::transform::{Kind, Labels, Transform};
 use crate::{Error, Result};
 
@@ -17,8 +18,6 @@ const ALONG: f64 = 0.4999;
 const ACROSS: f64 = 0.49;
 /// Rows mapped at once.
 const ROWS: usize = 16;
-/// Points evaluated at once: intermediate columns stay in the cache.
-const CHUNK: usize = 2048;
 /// Places on the slicer (along the slices, metre) whose direction on the sky is that of the slices.
 const DIRECTION: [f64; 2] = [0.0, 0.005];
 
@@ -82,25 +81,6 @@ fn bounds_of(t: &Transform) -> Option<Bounds> {
         Some([Some(x), Some(y), ..]) => Some([*x, *y]),
         _ => None,
     }
-}
-
-/// Evaluates columns of points some at a time.
-fn in_chunks<const N: usize>(
-    columns: &[&[f64]],
-    f: impl Fn(&[&[f64]]) -> Result<Vec<Vec<f64>>>,
-) -> Result<[Vec<f64>; N]> {
-    let n = columns.first().map_or(0, |c| c.len());
-    let mut out: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(n));
-    for first in (0..n).step_by(CHUNK) {
-        let part: Vec<&[f64]> = columns
-            .iter()
-            .map(|c| &c[first..n.min(first + CHUNK)])
-            .collect();
-        for (out, values) in out.iter_mut().zip(f(&part)?) {
-            out.extend(values);
-        }
-    }
-    Ok(out)
 }
 
 impl Slices {

@@ -40,6 +40,15 @@ pub struct Transform {
     falling: Vec<f64>,
 }
 
+/// Buffers that one transform after the other works in.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    packed: Vec<Packed>,
+    packed_scratch: Vec<Packed>,
+    spectra: Vec<Four>,
+    scratch: Vec<Four>,
+}
+
 impl Transform {
     /// None can be missing: the length has a plan.
     pub fn new() -> Option<Self> {
@@ -65,36 +74,39 @@ impl Transform {
         }
     }
 
-    /// The spectra of real series, taken in double precision and rounded; `weighted` is given frequency and value.
+    /// The spectra of real series, taken in double precision and rounded, into those of the workspace; `weighted` is given frequency
+    /// and value.
     fn spectra(
         &self,
         series: impl Iterator<Item = [f32; LANES]>,
         weighted: impl Fn(usize, Four) -> Four,
-    ) -> Vec<Four> {
+        work: &mut Workspace,
+    ) {
         // a complex series carries two real ones
         let pack = |v: [f32; LANES]| Packed {
             re: [v[0].into(), v[2].into()],
             im: [v[1].into(), v[3].into()],
         };
-        let mut z: Vec<Packed> = series.map(pack).collect();
-        self.forward.forward(&mut z, &mut Vec::new());
-        (0..LENGTH)
-            .map(|k| {
-                let (p, m) = (&z[k], &z[(LENGTH - k) % LENGTH]);
-                let mut four = Four::ZERO;
-                for l in 0..LANES / 2 {
-                    four.re[2 * l] = (0.5 * (p.re[l] + m.re[l])) as f32;
-                    four.im[2 * l] = (0.5 * (p.im[l] - m.im[l])) as f32;
-                    four.re[2 * l + 1] = (0.5 * (p.im[l] + m.im[l])) as f32;
-                    four.im[2 * l + 1] = (0.5 * (m.re[l] - p.re[l])) as f32;
-                }
-                weighted(k, four)
-            })
-            .collect()
+        let z = &mut work.packed;
+        z.clear();
+        z.extend(series.map(pack));
+        self.forward.forward(z, &mut work.packed_scratch);
+        work.spectra.clear();
+        work.spectra.extend((0..LENGTH).map(|k| {
+            let (p, m) = (&z[k], &z[(LENGTH - k) % LENGTH]);
+            let mut four = Four::ZERO;
+            for l in 0..LANES / 2 {
+                four.re[2 * l] = (0.5 * (p.re[l] + m.re[l])) as f32;
+                four.im[2 * l] = (0.5 * (p.im[l] - m.im[l])) as f32;
+                four.re[2 * l + 1] = (0.5 * (p.im[l] + m.im[l])) as f32;
+                four.im[2 * l + 1] = (0.5 * (m.re[l] - p.re[l])) as f32;
+            }
+            weighted(k, four)
+        }));
     }
 
     /// Fills the gaps of series of the reference output by filtering, and returns their spectra by the length.
-    pub fn reference_spectra(&self, series: &[[f32; LANES]]) -> Vec<Four> {
+    pub fn reference_spectra(&self, series: &[[f32; LANES]], work: &mut Workspace) -> Vec<Four> {
         let science = science_ticks();
         let mut filled: Vec<[f32; LANES]> = series.to_vec();
         for _ in 0..ROUNDS {
@@ -106,8 +118,9 @@ impl Transform {
                     im: v.im.map(by),
                 }
             };
-            let mut z = self.spectra(filled.iter().copied(), filtered);
-            self.backward.backward(&mut z, &mut Vec::new());
+            self.spectra(filled.iter().copied(), filtered, work);
+            let z = &mut work.spectra;
+            self.backward.backward(z, &mut work.scratch);
             for ((t, v), own) in filled.iter_mut().enumerate().zip(series) {
                 *v = match science[t % TICKS] {
                     true => *own,
@@ -115,7 +128,8 @@ impl Transform {
                 };
             }
         }
-        self.spectra(filled.into_iter(), |_, v| v.scaled(BY_LENGTH))
+        self.spectra(filled.into_iter(), |_, v| v.scaled(BY_LENGTH), work);
+        std::mem::take(&mut work.spectra)
     }
 
     /// The noise of the four outputs of a group. `series` are theirs; `reference` is the spectrum of the reference output,
@@ -126,6 +140,7 @@ impl Transform {
         reference: (&[Four], usize),
         own: &[Four],
         of_reference: &[Four],
+        work: &mut Workspace,
     ) -> Vec<[f32; LANES]> {
         // each of the four reference pixels of a block stands for itself and a neighbour of its kind
         let mut from = [None; PERIOD];
@@ -153,10 +168,10 @@ impl Transform {
             }
             out
         };
-        let mut z = self.spectra((0..LENGTH).map(of_tick), weighted);
-        self.backward.backward(&mut z, &mut Vec::new());
+        self.spectra((0..LENGTH).map(of_tick), weighted, work);
+        self.backward.backward(&mut work.spectra, &mut work.scratch);
         let value = |x: f32| x * BY_LENGTH * LENGTH as f32;
-        z.into_iter().map(|v| v.re.map(value)).collect()
+        work.spectra.iter().map(|v| v.re.map(value)).collect()
     }
 }
 

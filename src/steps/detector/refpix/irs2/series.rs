@@ -4,6 +4,8 @@
 //! pixels each, with a tick lost on the way to and from each block and 8 ticks at the end of the row. All outputs are read
 //! at once; the outputs 0 (the reference output), 2 and 4 against the columns of the detector.
 
+use std::ops::Range;
+
 use crate::math::pairwise_sum::pairwise_sum;
 use crate::model::irs2::{FRAME, NORMAL, OUTPUT, REFERENCE, SCIENCE};
 
@@ -98,6 +100,13 @@ pub fn less_line(value: f32, tick: usize, (intercept, slope): (f32, f32)) -> f32
     }
 }
 
+/// Rows of the detector, a few at a time: frames have them as columns, series one after the other, and so many of both stay in the
+/// cache.
+fn blocks() -> impl Iterator<Item = Range<usize>> {
+    const ROWS: usize = 16;
+    (0..SCIENCE / ROWS).map(|b| b * ROWS..(b + 1) * ROWS)
+}
+
 /// How the detector lies in the frame: as it is (NRS1), or turned by half a circle (NRS2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turned(pub bool);
@@ -113,11 +122,13 @@ impl Turned {
     /// pixel is read.
     pub fn series<const N: usize>(self, plane: &[f32], first: usize) -> Vec<[f32; N]> {
         let mut out = vec![[0f32; N]; LENGTH];
-        for lane in 0..N {
-            for pixel in 0..OUTPUT {
-                let at = tick(pixel);
-                for row in 0..SCIENCE {
-                    out[row * TICKS + at][lane] = plane[self.place(first + lane, pixel, row)];
+        for rows in blocks() {
+            for lane in 0..N {
+                for pixel in 0..OUTPUT {
+                    let at = tick(pixel);
+                    for row in rows.clone() {
+                        out[row * TICKS + at][lane] = plane[self.place(first + lane, pixel, row)];
+                    }
                 }
             }
         }
@@ -141,14 +152,17 @@ impl Turned {
         science_row: &[usize],
         plane: &mut [f32],
     ) {
-        for lane in 0..4 {
-            for pixel in (0..OUTPUT).filter(|p| is_science(*p)) {
-                let at = tick(pixel);
-                let y = science_row[frame_row(lane + 1, pixel, self.0)];
-                for row in 0..SCIENCE {
-                    let (t, from) = (row * TICKS + at, self.place(lane + 1, pixel, row));
-                    let value = series[t][lane] - noise[t][lane];
-                    plane[y * SCIENCE + from % SCIENCE] = (f64::from(value) + means[from]) as f32;
+        for rows in blocks() {
+            for lane in 0..4 {
+                for pixel in (0..OUTPUT).filter(|p| is_science(*p)) {
+                    let at = tick(pixel);
+                    let y = science_row[frame_row(lane + 1, pixel, self.0)];
+                    for row in rows.clone() {
+                        let (t, from) = (row * TICKS + at, self.place(lane + 1, pixel, row));
+                        let value = series[t][lane] - noise[t][lane];
+                        plane[y * SCIENCE + from % SCIENCE] =
+                            (f64::from(value) + means[from]) as f32;
+                    }
                 }
             }
         }
