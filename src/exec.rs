@@ -98,23 +98,6 @@ impl Exec {
         self.pool.install(|| items.into_par_iter().map(f).collect())
     }
 
-    /// As [`Exec::map`], with buffers that one item after the other is worked on in; what is in them must not matter.
-    pub fn map_with<W: Default + Send, I: Send, T: Send>(
-        &self,
-        items: Vec<I>,
-        f: impl Fn(&mut W, I) -> T + Sync + Send,
-    ) -> Vec<T> {
-        let free: Mutex<Vec<W>> = Mutex::default();
-        let lock = || free.lock().unwrap_or_else(PoisonError::into_inner);
-        self.map(items, |item| {
-            let taken = lock().pop();
-            let mut work = taken.unwrap_or_default();
-            let out = f(&mut work, item);
-            lock().push(work);
-            out
-        })
-    }
-
     /// As [`Exec::map`] for fallible work: the first error in item order, or the user's stop.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ pub mod series;
 
 use std::path::Path;
 
-use noise::{Four, LANES, Transform, Workspace};
+use noise::{Four, LANES, Transform};
 use series::{LENGTH, Turned};
 
 use super::RefpixParams;
@@ -254,8 +254,7 @@ impl Correction<'_> {
         let planes: Vec<&[f32]> = groups.chunks(PLANE).collect();
         let transform = &self.weights.transform;
         // the reference output of several groups at once
-        let several = planes.chunks(LANES).collect();
-        let spectra = exec.map_with(several, |work: &mut Workspace, planes: &[&[f32]]| {
+        let spectra = exec.map(planes.chunks(LANES).collect(), |planes: &[&[f32]]| {
             let mut lanes = vec![[0f32; LANES]; LENGTH];
             for (lane, plane) in planes.iter().enumerate() {
                 let series = self.turned.series::<1>(plane, 0);
@@ -263,17 +262,16 @@ impl Correction<'_> {
                 noise::interpolate(&mut series);
                 lanes.iter_mut().zip(series).for_each(|(l, v)| l[lane] = v);
             }
-            transform.reference_spectra(&lanes, work)
+            transform.reference_spectra(&lanes)
         });
         let jobs: Vec<_> = groups.chunks_mut(PLANE).enumerate().collect();
-        exec.map_with(jobs, |work: &mut Workspace, (group, plane)| {
+        exec.map(jobs, |(group, plane)| {
             let series = self.turned.series::<LANES>(plane, 1);
             let noise = transform.noise(
                 &series,
                 (&spectra[group / LANES], group % LANES),
                 &self.weights.own,
                 &self.weights.of_reference,
-                work,
             );
             self.turned
                 .science(&series, &noise, &means, self.science_row, plane);

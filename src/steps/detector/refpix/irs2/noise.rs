@@ -40,15 +40,6 @@ pub struct Transform {
     falling: Vec<f64>,
 }
 
-/// Buffers that one transform after the other works in.
-#[derive(Debug, Default)]
-pub struct Workspace {
-    packed: Vec<Packed>,
-    packed_scratch: Vec<Packed>,
-    spectra: Vec<Four>,
-    scratch: Vec<Four>,
-}
-
 impl Transform {
     /// None can be missing: the length has a plan.
     pub fn new() -> Option<Self> {
@@ -74,39 +65,36 @@ impl Transform {
         }
     }
 
-    /// The spectra of real series, taken in double precision and rounded, into those of the workspace; `weighted` is given frequency
-    /// and value.
+    /// The spectra of real series, taken in double precision and rounded; `weighted` is given frequency and value.
     fn spectra(
         &self,
         series: impl Iterator<Item = [f32; LANES]>,
         weighted: impl Fn(usize, Four) -> Four,
-        work: &mut Workspace,
-    ) {
+    ) -> Vec<Four> {
         // a complex series carries two real ones
         let pack = |v: [f32; LANES]| Packed {
             re: [v[0].into(), v[2].into()],
             im: [v[1].into(), v[3].into()],
         };
-        let z = &mut work.packed;
-        z.clear();
-        z.extend(series.map(pack));
-        self.forward.forward(z, &mut work.packed_scratch);
-        work.spectra.clear();
-        work.spectra.extend((0..LENGTH).map(|k| {
-            let (p, m) = (&z[k], &z[(LENGTH - k) % LENGTH]);
-            let mut four = Four::ZERO;
-            for l in 0..LANES / 2 {
-                four.re[2 * l] = (0.5 * (p.re[l] + m.re[l])) as f32;
-                four.im[2 * l] = (0.5 * (p.im[l] - m.im[l])) as f32;
-                four.re[2 * l + 1] = (0.5 * (p.im[l] + m.im[l])) as f32;
-                four.im[2 * l + 1] = (0.5 * (m.re[l] - p.re[l])) as f32;
-            }
-            weighted(k, four)
-        }));
+        let mut z: Vec<Packed> = series.map(pack).collect();
+        self.forward.forward(&mut z, &mut Vec::new());
+        (0..LENGTH)
+            .map(|k| {
+                let (p, m) = (&z[k], &z[(LENGTH - k) % LENGTH]);
+                let mut four = Four::ZERO;
+                for l in 0..LANES / 2 {
+                    four.re[2 * l] = (0.5 * (p.re[l] + m.re[l])) as f32;
+                    four.im[2 * l] = (0.5 * (p.im[l] - m.im[l])) as f32;
+                    four.re[2 * l + 1] = (0.5 * (p.im[l] + m.im[l])) as f32;
+                    four.im[2 * l + 1] = (0.5 * (m.re[l] - p.re[l])) as f32;
+                }
+                weighted(k, four)
+            })
+            .collect()
     }
 
     /// Fills the gaps of series of the reference output by filtering, and returns their spectra by the length.
-    pub fn reference_spectra(&self, series: &[[f32; LANES]], work: &mut Workspace) -> Vec<Four> {
+    pub fn reference_spectra(&self, series: &[[f32; LANES]]) -> Vec<Four> {
         let science = science_ticks();
         let mut filled: Vec<[f32; LANES]> = series.to_vec();
         for _ in 0..ROUNDS {
@@ -118,9 +106,8 @@ impl Transform {
                     im: v.im.map(by),
                 }
             };
-            self.spectra(filled.iter().copied(), filtered, work);
-            let z = &mut work.spectra;
-            self.backward.backward(z, &mut work.scratch);
+            let mut z = self.spectra(filled.iter().copied(), filtered);
+            self.backward.backward(&mut z, &mut Vec::new());
             for ((t, v), own) in filled.iter_mut().enumerate().zip(series) {
                 *v = match science[t % TICKS] {
                     true => *own,
@@ -128,8 +115,7 @@ impl Transform {
                 };
             }
         }
-        self.spectra(filled.into_iter(), |_, v| v.scaled(BY_LENGTH), work);
-        std::mem::take(&mut work.spectra)
+        self.spectra(filled.into_iter(), |_, v| v.scaled(BY_LENGTH))
     }
 
     /// The noise of the four outputs of a group. `series` are theirs; `reference` is the spectrum of the reference output,
@@ -140,7 +126,6 @@ impl Transform {
         reference: (&[Four], usize),
         own: &[Four],
         of_reference: &[Four],
-        work: &mut Workspace,
     ) -> Vec<[f32; LANES]> {
         // each of the four reference pixels of a block stands for itself and a neighbour of its kind
         let mut from = [None; PERIOD];
@@ -168,10 +153,10 @@ impl Transform {
             }
             out
         };
-        self.spectra((0..LENGTH).map(of_tick), weighted, work);
-        self.backward.backward(&mut work.spectra, &mut work.scratch);
+        let mut z = self.spectra((0..LENGTH).map(of_tick), weighted);
+        self.backward.backward(&mut z, &mut Vec::new());
         let value = |x: f32| x * BY_LENGTH * LENGTH as f32;
-        work.spectra.iter().map(|v| v.re.map(value)).collect()
+        z.into_iter().map(|v| v.re.map(value)).collect()
     }
 }
 
