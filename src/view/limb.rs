@@ -27,6 +27,8 @@ const LEFT: [f64; 3] = [30.0, 216.0, 474.0];
 const SIZES: [f64; 3] = [13.5, 8.5, 8.0];
 /// Between lines of notes.
 const LINE: f64 = 12.5;
+/// What images are measured in: planes are brought to one median (0) and contrast (1) before they are averaged.
+const SCALE: &str = "Above the median, in contrasts";
 /// Colours of residuals end at so many standard deviations.
 const PULLS: f64 = 5.0;
 /// Points of a limb.
@@ -39,8 +41,6 @@ const LENGTHS: [f64; 8] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
 pub struct Subject<'a> {
     /// What it is of.
     pub title: &'a str,
-    /// Unit of its values.
-    pub unit: &'a str,
     /// The image.
     pub image: &'a Image,
     /// The fit, what it makes of this image, and how many were fitted together; or why there is no fit.
@@ -242,7 +242,7 @@ pub fn draw(subject: &Subject) -> Figure {
     out.items.push(Item::group(
         "bars",
         vec![
-            colour_bar(bar(1), limits, &PLASMA, subject.unit, SIZES[2]),
+            colour_bar(bar(1), limits, &PLASMA, SCALE, SIZES[2]),
             colour_bar(
                 bar(2),
                 [PULLS, -PULLS],

@@ -324,7 +324,6 @@ fn a_page_shows_the_fit() {
     assert!(off < 0.03, "{off}");
     let page = view::draw(&view::Subject {
         title: "NEPTUNE  |  Dither 1",
-        unit: "MJy/sr",
         image,
         fit: Ok((&found, compared, 3)),
         altitude: 0.0,
@@ -333,7 +332,7 @@ fn a_page_shows_the_fit() {
     for what in [
         "3 images of the visit, fitted together",
         "Fitted to: disc",
-        "MJy/sr",
+        "Above the median, in contrasts",
     ] {
         assert!(page.texts().iter().any(|(t, _)| t.text == what), "{what}");
     }
@@ -360,7 +359,6 @@ fn a_page_shows_the_fit() {
     // without a fit the page says why
     let page = view::draw(&view::Subject {
         title: "NEPTUNE",
-        unit: "MJy/sr",
         image,
         fit: Err(&Refusal::NoLimb.to_string()),
         altitude: 0.0,

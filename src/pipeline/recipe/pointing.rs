@@ -27,7 +27,6 @@ pub struct Pointed {
 struct Shot {
     visit: String,
     title: String,
-    unit: String,
     image: Image,
 }
 
@@ -35,7 +34,6 @@ struct Shot {
 struct Member {
     file: usize,
     title: String,
-    unit: String,
 }
 
 /// The pointing of every file, in the order of the files; a warning says where there is none. With `pages` they are shown.
@@ -72,7 +70,6 @@ pub fn run(
         members.push(Member {
             file: i,
             title: shot.title,
-            unit: shot.unit,
         });
         images.push(shot.image);
     }
@@ -95,7 +92,6 @@ pub fn run(
                 };
                 out[member.file].page = Some(view::limb::draw(&view::limb::Subject {
                     title: &member.title,
-                    unit: &member.unit,
                     image,
                     fit: shown.ok_or(why.as_deref().unwrap_or("the fit has another image")),
                     altitude: settings.altitude,
@@ -164,14 +160,12 @@ fn of_file(path: &Path, job: &Job, exec: &Exec) -> Result<Shot> {
     let image = image(samples, &done).ok_or_else(|| {
         Error::input_file(path, "no body is known for it, or no wavelength has signal")
     })?;
-    let unit = sci.str("BUNIT").map(str::trim).filter(|u| !u.is_empty());
     Ok(Shot {
         visit: visit(primary, path),
         title: match title(primary) {
             known if known.is_empty() => name(path),
             known => known,
         },
-        unit: unit.unwrap_or("no unit").to_owned(),
         image,
     })
 }
