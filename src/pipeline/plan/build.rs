@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::Plan;
 use super::scan::{Exposure, Setting, files};
 use super::task::{Instrument, Memory, Stage, Task, Work};
 use super::variant::{Tag, Toggle, Variant, folder, wanted, without};
+use super::{Plan, groups};
 use crate::{Error, Result};
 
 /// What is asked for.
@@ -115,51 +115,20 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
             ));
         }
     }
-    let mut odd = Vec::new();
-    if let Some(groups) = options
-        .groups_to_use
-        .as_ref()
-        .filter(|_| options.desaturate)
-    {
-        odd = check_groups(groups, &exposures)?;
-    }
+    let of_groups = groups::notes(options, &exposures)?;
     let (tasks, mut notes) = chains(root, &exposures, &background, options);
     if tasks.is_empty() {
         return Err(Error::parameter(
             "no task is left to do; check --skip-steps, --start-step and --end-step",
         ));
     }
-    notes.extend(odd);
+    notes.extend(of_groups);
     Ok(Plan {
         root: root.into(),
         tasks,
         notes,
         broken,
     })
-}
-
-/// Notes on numbers of groups that no exposure has more than.
-///
-/// # Errors
-/// [`Error::Parameter`] where 0 is among them, or nothing but such numbers.
-fn check_groups(groups: &BTreeSet<usize>, exposures: &[Exposure]) -> Result<Vec<String>> {
-    let most = exposures.iter().map(|e| e.groups).max().unwrap_or(0);
-    let fewer = |n: &&usize| **n > 0 && **n < most;
-    if groups.contains(&0) || !groups.iter().any(|n| fewer(&n)) {
-        let given: Vec<String> = groups.iter().map(usize::to_string).collect();
-        return Err(Error::parameter(format!(
-            "--groups-to-use {}: exposures have up to {most} groups; numbers from 1 to {} are possible, besides all",
-            given.join(","),
-            most.saturating_sub(1)
-        )));
-    }
-    let odd = groups.iter().filter(|n| !fewer(n));
-    let note = |n: &usize| {
-        format!(
-            "--groups-to-use {n}: no exposure has more groups than that ({most} at most); it is left out"
-        )
-    };
-    Ok(odd.map(note).collect())
 }
 
 /// The tasks on these exposures, instrument by instrument, and what is left out.
@@ -711,19 +680,6 @@ mod tests {
             let mut left = left.to_vec();
             left.sort_unstable();
             assert_eq!(stages, left);
-        }
-    }
-
-    #[test]
-    fn numbers_of_groups_must_be_below_those_there_are() {
-        let exposures = [nirspec(1, "nrs1", "G395H", true)];
-        let notes = |groups: &[usize]| check_groups(&groups.iter().copied().collect(), &exposures);
-        assert!(notes(&[1, 4]).expect("possible").is_empty());
-        let told = notes(&[2, 5, 40]).expect("one is possible");
-        assert!(told.len() == 2 && told[1].contains("40"), "{told:?}");
-        for odd in [&[0, 2][..], &[5], &[5, 40]] {
-            let error = notes(odd).expect_err("refused");
-            assert!(error.to_string().contains("from 1 to 4"), "{error}");
         }
     }
 

@@ -8,6 +8,7 @@
 pub mod build;
 mod cleaning;
 pub mod execute;
+mod groups;
 mod pictures;
 pub mod record;
 pub mod scan;

@@ -45,7 +45,7 @@ impl<'a> Cleaner<'a> {
         if !matches!(slow.abs(), 1 | 2) {
             return Err(Error::input_file(
                 &meta.source,
-                format!("SLOWAXIS = {slow}; it must be 1 or 2, or one of these less 0"),
+                format!("SLOWAXIS = {slow}; it must be 1, 2, -1 or -2"),
             ));
         }
         let filter = match params.fit_method {
