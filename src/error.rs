@@ -32,9 +32,12 @@ pub enum Error {
         path: Option<PathBuf>,
         message: String,
     },
-    /// Reading or writing failed (permissions, full disk, vanished file).
+    /// Reading or writing failed (permissions, vanished file).
     #[error("{}: {message}", .path.display())]
     Io { path: PathBuf, message: String },
+    /// There is no room left to write in; `free` is what is left, bytes.
+    #[error("{}: no room on the disk ({:.1} MB left); make room and start again, or write elsewhere", .path.display(), *.free as f64 / 1e6)]
+    Full { path: PathBuf, free: u64 },
     /// The user stopped the run (Ctrl-C, SIGTERM).
     #[error("interrupted")]
     Interrupted,
@@ -121,7 +124,7 @@ impl Error {
             Self::Parameter { .. } => 2,
             Self::Input { .. } | Self::Format { .. } => 3,
             Self::Reference { .. } => 4,
-            Self::Io { .. } => 5,
+            Self::Io { .. } | Self::Full { .. } => 5,
             Self::Interrupted => 130,
         }
     }

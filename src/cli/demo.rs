@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::run::{self, carry_out, code};
+use super::run::{self, carry_out};
 use super::setup::Global;
 use super::simulate::{fresh, with_progress};
 use crate::formats::fits::FitsFile;
@@ -81,7 +81,7 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         ..navigate::Options::default()
     };
     let settings = Settings::default();
-    let reduce = |root: &Path, options: &plan::Options| -> Result<(Plan, Vec<Entry>)> {
+    let reduce = |root: &Path, options: &plan::Options| -> Result<(Plan, Vec<Entry>, u8)> {
         let plan = plan::build(root, options)?;
         let context = Context {
             root: &plan.root,
@@ -94,8 +94,8 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
             navigation: &navigation,
             fit: None,
         };
-        let entries = carry_out(&plan, &context, budget, global)?;
-        Ok((plan, entries))
+        let (entries, code) = carry_out(&plan, &context, budget, global)?;
+        Ok((plan, entries, code))
     };
     let background = folder.join("background");
     let start = Instant::now();
@@ -107,10 +107,10 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
             .collect(),
         ..plan::Options::default()
     };
-    let (plan, entries) = reduce(&background, &first)?;
-    if code(&plan, &entries) != 0 {
+    let (plan, entries, code) = reduce(&background, &first)?;
+    if code != 0 {
         super::print(&run::table(&plan, &entries, &background))?;
-        return Ok(code(&plan, &entries));
+        return Ok(code);
     }
     add(
         "count rates of the background",
@@ -121,13 +121,17 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         desaturate: true,
         groups_to_use: Some(BTreeSet::from([3])),
         background: Some(background),
-        background_subtract: Toggle::Both,
+        background_subtract: Toggle::Yes,
         // the simulated spectra have no residual fringes, and to look for them takes longer than all else
         defringe_1d: Toggle::No,
         spectra: vec![plan::Instrument::Miri],
         ..plan::Options::default()
     };
-    let (plan, entries) = reduce(folder, &whole)?;
+    let (plan, entries, code) = reduce(folder, &whole)?;
+    super::print(&run::table(&plan, &entries, folder))?;
+    if code != 0 {
+        return Ok(code);
+    }
     for (what, name) in [
         ("count rates", "stage1"),
         ("calibrated images", "stage2"),
@@ -143,10 +147,9 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
             add(what, place, Some(seconds))?;
         }
     }
-    super::print(&run::table(&plan, &entries, folder))?;
     super::print("\n")?;
     super::print(&table(&lines, &made, &folder.join("stage1"))?)?;
-    run::page(folder, &exec, code(&plan, &entries))
+    run::page(folder, &exec, code)
 }
 
 /// Number of files below a folder and their total size, bytes.
@@ -202,7 +205,7 @@ fn table(lines: &[Line], made: &Summary, stage1: &Path) -> Result<String> {
     let (root, crds) = (stage1.with_file_name(""), made.crds.display());
     let root = root.display();
     text(format_args!(
-        "  sifu run {root} --desaturate --groups-to-use 3 --background {root}background --defringe-1d=no --barycentre --crds {crds}"
+        "  sifu run {root} --desaturate --groups-to-use 3 --background {root}background --background-subtract=yes --defringe-1d=no --barycentre --crds {crds}"
     ));
     Ok(out)
 }

@@ -269,9 +269,8 @@ fn work(args: &Args, global: &Global, dry: bool, as_json: bool) -> Result<u8> {
     if dry {
         return foreseen(&plan, &context, as_json);
     }
-    let entries = carry_out(&plan, &context, budget, global)?;
+    let (entries, code) = carry_out(&plan, &context, budget, global)?;
     print(&table(&plan, &entries, &args.root))?;
-    let code = code(&plan, &entries);
     match options.does(Instrument::Miri, Stage::Report) {
         true => page(&plan.root, &exec, code),
         false => Ok(code),
@@ -296,7 +295,7 @@ pub(super) fn page(root: &Path, exec: &Exec, code: u8) -> Result<u8> {
     }
 }
 
-/// Carries out a plan with a progress line, and writes the report.
+/// Carries out a plan with a progress line, and writes the report; what became of the tasks, and the exit code.
 ///
 /// # Errors
 /// Where the directory cannot be used, or the user stopped the run.
@@ -305,7 +304,7 @@ pub(super) fn carry_out(
     context: &Context,
     budget: usize,
     global: &Global,
-) -> Result<Vec<Entry>> {
+) -> Result<(Vec<Entry>, u8)> {
     let bar = bar(global, plan.tasks.len());
     let current: Mutex<Vec<String>> = Mutex::default();
     let entries = execute(plan, context, budget as u64, &|task, step| {
@@ -322,8 +321,12 @@ pub(super) fn carry_out(
     });
     bar.finish_and_clear();
     let entries = entries?;
-    write_report(plan, &entries)?;
-    Ok(entries)
+    let mut code = code(plan, &entries);
+    if let Err(e) = write_report(plan, &entries) {
+        tracing::error!("the report was not written: {e}");
+        code = if code == 0 { PARTLY } else { code };
+    }
+    Ok((entries, code))
 }
 
 fn bar(global: &Global, n: usize) -> ProgressBar {
@@ -445,7 +448,12 @@ fn reasons(entries: &[Entry]) -> Vec<((&'static str, String), Vec<&str>)> {
                 first.insert(&entry.task, by);
                 ("failed ", format!("{by} was not made"))
             }
-            _ => continue,
+            // the user's stop is no report
+            Outcome::Stopped => (
+                "stopped",
+                "no room on the disk; the same command goes on from here when there is".into(),
+            ),
+            Outcome::Made(_) | Outcome::Current => continue,
         };
         match all.iter_mut().find(|(w, _)| *w == what) {
             Some((_, names)) => names.push(&entry.task),
@@ -456,7 +464,7 @@ fn reasons(entries: &[Entry]) -> Vec<((&'static str, String), Vec<&str>)> {
 }
 
 /// The exit code: 0 where nothing failed, that of the first failure where nothing was made, else [`PARTLY`].
-pub(super) fn code(plan: &Plan, entries: &[Entry]) -> u8 {
+fn code(plan: &Plan, entries: &[Entry]) -> u8 {
     let failed = |e: &&Entry| matches!(e.outcome, Outcome::Failed(_) | Outcome::Blocked(_));
     let first = entries.iter().find(failed).map(|e| e.code);
     let first = first.or_else(|| plan.broken.first().map(|(_, e)| e.exit_code()));
@@ -490,10 +498,12 @@ mod tests {
             entry("d", Outcome::Blocked("a".into())),
             entry("e", Outcome::Blocked("d".into())),
             entry("f", Outcome::Skipped("no flat".into())),
+            entry("g", Outcome::Stopped),
+            entry("h", Outcome::Stopped),
         ];
         let found = reasons(&entries);
         let names: Vec<&[&str]> = found.iter().map(|(_, names)| &names[..]).collect();
-        assert_eq!(names, [&["a", "b"][..], &["d", "e"], &["f"]]);
+        assert_eq!(names, [&["a", "b"][..], &["d", "e"], &["f"], &["g", "h"]]);
         assert_eq!(found[1].0, ("failed ", "a was not made".to_owned()));
     }
 }

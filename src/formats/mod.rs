@@ -10,35 +10,52 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
+/// Less than this many bytes free is a full disk: what is written comes in larger blocks than the last that found room.
+const FULL: u64 = 16 << 20;
+
+/// The error of writing to a file: [`Error::Full`] where there is no room left beside it, else [`Error::Io`] with this text.
+pub fn unwritten(path: &Path, text: impl std::fmt::Display) -> Error {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    match fs4::statvfs(folder.unwrap_or(Path::new("."))) {
+        // some network file systems tell no sizes
+        Ok(disk) if disk.available_space() < FULL && disk.total_space() > 0 => Error::Full {
+            path: path.into(),
+            free: disk.available_space(),
+        },
+        _ => Error::io(path, text),
+    }
+}
+
 /// Syncs a finished temporary file and gives it its own name; removes it where that fails.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`Error::Io`], [`Error::Full`].
 pub fn place(temporary: &Path, path: &Path) -> Result<()> {
     let done = File::open(temporary)
         .and_then(|f| f.sync_all())
         .and_then(|()| std::fs::rename(temporary, path));
     done.map_err(|e| {
+        let error = unwritten(path, e);
         let _ = std::fs::remove_file(temporary);
-        Error::io(path, e)
+        error
     })
 }
 
 /// Writes a small file, whole or not at all.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`Error::Io`], [`Error::Full`].
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     let temporary = tempfile::Builder::new()
         .prefix(".")
         .suffix(".part")
         .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(|e| Error::io(path, e))?
+        .map_err(|e| unwritten(path, e))?
         .into_temp_path();
     // the file itself is made anew, so that it has the permissions that files have here
     std::fs::remove_file(&temporary)
         .and_then(|()| std::fs::write(&temporary, bytes))
-        .map_err(|e| Error::io(path, e))?;
+        .map_err(|e| unwritten(path, e))?;
     place(&temporary, path)
 }

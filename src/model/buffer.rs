@@ -2,10 +2,12 @@
 //! and out.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
+use fs4::FileExt;
 use memmap2::MmapMut;
 
 use crate::{Error, Result};
@@ -32,13 +34,24 @@ impl<T: Plain> Buffer<T> {
     /// An array of `len` zeros in a nameless file in `folder`, which vanishes with it.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be made that large.
+    /// [`Error::Full`] where there is no room for it, [`Error::Io`].
     pub fn in_file(len: usize, folder: &Path) -> Result<Self> {
         let failed =
             |e: std::io::Error| Error::io(folder, format!("cannot make a temporary file: {e}"));
         let bytes = len as u64 * size_of::<T>() as u64;
         let file = tempfile::tempfile_in(folder).map_err(failed)?;
-        file.set_len(bytes.max(1)).map_err(failed)?;
+        // all of it at once: no room for a page that is touched later would kill the program
+        match file.allocate(bytes.max(1)) {
+            Err(e) if e.kind() == ErrorKind::StorageFull => {
+                let free = fs4::available_space(folder).unwrap_or_default();
+                let path = folder.into();
+                return Err(Error::Full { path, free });
+            }
+            // file systems that cannot promise it
+            Err(e) if e.kind() == ErrorKind::Unsupported => file.set_len(bytes.max(1)),
+            other => other,
+        }
+        .map_err(failed)?;
         // SAFETY: the file has no name, so nobody else can change or shorten it.
         let map = unsafe { MmapMut::map_mut(&file) }.map_err(failed)?;
         Ok(Self(Store::File(map, len, PhantomData)))

@@ -8,7 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q jwst==3.0.0 stcal==1.20.0 stdatamodels==6.0.0 crds==14.0.3
+"$work/venv/bin/pip" install -q --no-cache-dir jwst==3.0.0 stcal==1.20.0 stdatamodels==6.0.0 crds==14.0.3
 "$sifu" -q simulate miri -o "$work/sim" --seed 5 --dithers 2 --detectors MIRIFULONG --groups 7 --ints 2
 
 context=$(cd "$work/sim/crds/mappings/jwst" && ls ./*.pmap | head -1)

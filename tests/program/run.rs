@@ -137,6 +137,40 @@ fn contents(root: &Path) -> BTreeMap<String, Vec<u8>> {
 const SHORT: &[&str] = &["--defringe-1d=no", "--barycentre"];
 
 #[test]
+fn a_full_disk_stops_the_run_with_one_reason() {
+    let dir = tempfile::tempdir().expect("folder");
+    // a disk of 90 MB, which goes with the shell: raw exposures take 18 of them, and what stage1 makes of each 42
+    let script = r#"mount -t tmpfs -o size=90m none "$0" || exit 99
+        cp -r "$1" "$0/stage0" && shift
+        "$@"; echo "code $?"; find "$0" -name '*.part'; find "$0" -name '*.fits' | sort"#;
+    let stage0 = raw().stage0[0].parent().expect("a folder");
+    let run = command("run", dir.path(), &["--threads", "1"]);
+    let out = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script])
+        .args([dir.path(), stage0])
+        .arg(run.get_program())
+        .args(run.get_args())
+        .output();
+    let out = match out {
+        Ok(out) if out.status.code() != Some(99) && !out.stdout.is_empty() => out,
+        _ => {
+            eprintln!("skipped: no disk can be mounted here");
+            return;
+        }
+    };
+    let said = String::from_utf8_lossy(&out.stdout);
+    let failed: Vec<&str> = said.lines().filter(|l| l.starts_with("failed ")).collect();
+    assert!(
+        failed.len() == 1 && failed[0].contains("no room on the disk"),
+        "{said}"
+    );
+    assert!(said.contains("code 6") && !said.contains(".part"), "{said}");
+    let stopped = said.lines().find(|l| l.starts_with("stopped "));
+    let stopped = stopped.expect("what was not begun is told");
+    assert!(stopped.contains(" more: no room on the disk"), "{stopped}");
+}
+
+#[test]
 fn the_chain_from_raw_exposures_to_despiked_cubes() {
     let dir = tempfile::tempdir().expect("folder");
     let root = root(dir.path());

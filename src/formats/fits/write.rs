@@ -67,7 +67,10 @@ impl Writer {
             .prefix(&format!(".{}.", name.to_string_lossy()))
             .suffix(".part")
             .tempfile_in(folder)
-            .map_err(|e| Error::io(path, format!("cannot write in {}: {e}", folder.display())))?
+            .map_err(|e| {
+                let text = format!("cannot write in {}: {e}", folder.display());
+                crate::formats::unwritten(path, text)
+            })?
             .into_temp_path();
         // cfitsio creates the file itself and refuses one that exists
         let temporary = temporary.keep().map_err(|e| Error::io(path, e))?;
@@ -77,7 +80,7 @@ impl Writer {
         // SAFETY: NUL-terminated name and valid out-pointers.
         unsafe { sys::ffdkinit(&mut fptr, c_name.as_ptr(), &mut status) };
         if status != 0 {
-            return Err(Error::io(path, message(status)));
+            return Err(crate::formats::unwritten(path, message(status)));
         }
         Ok(Self {
             path: path.into(),
@@ -95,10 +98,8 @@ impl Writer {
         if status == 0 {
             Ok(())
         } else {
-            Err(Error::io(
-                &self.path,
-                format!("writing failed: {}", message(status)),
-            ))
+            let text = format!("writing failed: {}", message(status));
+            Err(crate::formats::unwritten(&self.path, text))
         }
     }
 
@@ -368,7 +369,7 @@ impl Writer {
     /// Closes the file, syncs it to disk and gives it its name.
     ///
     /// # Errors
-    /// [`Error::Io`] where any of these fails (a full disk, for one); nothing is left behind then.
+    /// [`Error::Io`] where any of these fails, [`Error::Full`] where there is no room; nothing is left behind then.
     pub fn finish(mut self) -> Result<()> {
         self.seal()?;
         let mut status = 0;
@@ -376,10 +377,8 @@ impl Writer {
         // SAFETY: the handle is open and closed exactly once.
         unsafe { sys::ffclos(fptr, &mut status) };
         if status != 0 {
-            return Err(Error::io(
-                &self.path,
-                format!("writing failed: {}", message(status)),
-            ));
+            let text = format!("writing failed: {}", message(status));
+            return Err(crate::formats::unwritten(&self.path, text));
         }
         crate::formats::place(&self.temporary, &self.path)
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -30,7 +31,7 @@ pub enum Outcome {
     Failed(String),
     /// What it needs was not made; by which task.
     Blocked(String),
-    /// The user stopped the run before it was done.
+    /// The run was stopped before it was done: by the user, or as the disk was full.
     Stopped,
 }
 
@@ -273,6 +274,7 @@ pub fn execute(
         context,
         links: &links,
         progress,
+        full: AtomicBool::new(false),
     };
     let entries = context.exec.graph(&pieces, budget, |f| {
         let entries = job.family(&families[f], budget, &ended);
@@ -293,6 +295,8 @@ struct Job<'a> {
     context: &'a Context<'a>,
     links: &'a Links,
     progress: &'a (dyn Fn(&str, Option<&str>) + Sync),
+    /// There is no room on the disk: nothing more is begun.
+    full: AtomicBool,
 }
 
 /// A task that must be done.
@@ -369,6 +373,9 @@ impl<'a> Job<'a> {
             Ok((outcome, products)) => (outcome, products, 0),
             Err(Error::Interrupted) => (Outcome::Stopped, Vec::new(), 0),
             Err(e) => {
+                if matches!(e, Error::Full { .. }) {
+                    self.full.store(true, Ordering::Relaxed);
+                }
                 error!("{}: {e}", task.name);
                 (Outcome::Failed(e.to_string()), Vec::new(), e.exit_code())
             }
@@ -398,6 +405,9 @@ impl<'a> Job<'a> {
     ) -> Result<std::result::Result<Due<'a>, Settled>> {
         let (plan, context) = (self.plan, self.context);
         context.exec.check()?;
+        if self.full.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
         let task = &plan.tasks[i];
         let ended = |outcome| {
             Ok(Err(Settled {
