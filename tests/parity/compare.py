@@ -68,7 +68,10 @@ def header_differences(python, ours, ignore, relative=1e-9):
     return bad
 
 
-def image(python, ours, names=("SCI", "ERR", "VAR_POISSON", "VAR_RNOISE", "VAR_FLAT"), relative=1e-4):
+ARRAYS = "SCI ERR VAR_POISSON VAR_RNOISE VAR_FLAT WAVELENGTH PATHLOSS_PS PATHLOSS_UN REGIONS".split()
+
+
+def image(python, ours, names=ARRAYS, relative=1e-4):
     """Compare images and flags of two files: (row of figures, failures)."""
     row, bad = {"same": 1.0, "within": 1.0, "worst": 0.0, "dq": 1.0}, []
     with fits.open(python) as h1, fits.open(ours) as h2:

@@ -7,8 +7,9 @@ within 1e-4 in >= 99.9 % of pixels, flags equal in >= 99.9 %; cubes of the same 
 >= 99.9 % of voxels with weight; spectra within 1e-4; status and reference keywords equal.
 
 Usage: ``python spec.py --sifu target/release/sifu --crds CACHE --run RUN [--stages 23]``
-where RUN holds ``stage1/*_rate.fits``, ``stage2/<root>_<step>.fits`` and ``*_spec3_asn.json`` with the products of each in
-``stage3/<name>`` (the name being the last part of the association's before ``_spec3_asn``). Needs numpy and astropy.
+where RUN holds ``stage1/*_rate.fits``, ``stage2/<root>_<step>.fits`` and ``*spec3_asn.json`` with the products of each in
+``stage3/<name>`` (the name being the last part of the association's before ``_spec3_asn``), or in ``stage3``. Needs numpy and
+astropy.
 """
 
 import argparse
@@ -22,8 +23,8 @@ from astropy.io import fits
 from compare import MADE, Sifu, header_differences, image, ulps, within
 
 ORDER = (
-    "assign_wcs badpix_selfcal bkg_subtract srctype straylight flat_field fringe photom residual_fringe "
-    "adaptive_trace_model pixel_replace"
+    "assign_wcs badpix_selfcal msa_flagging clean_flicker_noise imprint_subtract bkg_subtract srctype straylight flat_field fringe "
+    "pathloss photom residual_fringe adaptive_trace_model pixel_replace"
 ).split()
 
 
@@ -97,9 +98,11 @@ def spectrum(python, ours):
 def own_name(root, suffix, python):
     """Sifu's name of a stage-2 product: where there is a cube for each channel the channel is in its name.
 
-    Python numbers such spectra (``_0_x1d``) and writes the first cube only (``_s3d``).
+    Python numbers such spectra (``_0_x1d``) and writes the first cube only (``_s3d``). NIRSpec has one cube an exposure.
     """
     with fits.open(python) as h:
+        if "CHANNEL" not in h[0].header:
+            return f"{root}_{suffix}.fits"
         channel, band = h[0].header["CHANNEL"], h[0].header["BAND"].lower()
     return f"{root}_ch{channel}-{band}_{suffix}.fits" if len(channel) == 1 else f"{root}_{suffix}.fits"
 
@@ -166,9 +169,10 @@ def main():
                             name = own_name(root, suffix, python)
                             report(name[: -len(f"_{suffix}.fits")], suffix, python, os.path.join(tmp, name))
         if "3" in args.stages:
-            for asn in sorted(glob.glob(os.path.join(args.run, "*_spec3_asn.json"))):
-                name = os.path.basename(asn)[: -len("_spec3_asn.json")]
+            for asn in sorted(glob.glob(os.path.join(args.run, "*spec3_asn.json"))):
+                name = os.path.basename(asn)[: -len("spec3_asn.json")].rstrip("_")
                 folder = os.path.join(args.run, "stage3", name.split("SHORT_")[-1].split("MEDIUM_")[-1].split("LONG_")[-1])
+                folder = folder if os.path.isdir(folder) else os.path.join(args.run, "stage3")
                 with tempfile.TemporaryDirectory() as out:
                     if not sifu("spec3", asn, "-o", out):
                         continue
