@@ -1,5 +1,6 @@
 //! Evaluation of a transform tree over columns of points.
 
+use super::columns::{affine, grating, rotated, unit_vectors};
 use super::rotation::{matrix_of_sequence, rotate, to_cartesian, to_spherical, unzip, wrap_360};
 use super::spectrograph::index_of_prism;
 use super::{Kind, Operation, Transform};
@@ -75,7 +76,6 @@ impl Transform {
     fn columns(&self, inputs: &[&[f64]]) -> Vec<Column> {
         let n = inputs.first().map_or(0, |c| c.len());
         let own = |v: Vec<f64>| vec![Column::Own(v)];
-        let each = |f: &dyn Fn(f64) -> f64| own(inputs[0].iter().map(|x| f(*x)).collect());
         match &self.kind {
             Kind::Compose(first, second) => {
                 let middle = first.columns(inputs);
@@ -99,12 +99,11 @@ impl Transform {
                 out
             }
             Kind::Arithmetic(op, a, b) => {
-                let f = operation(*op);
                 let (a, b) = (a.values(inputs), b.values(inputs));
                 let pairs = a.into_iter().zip(b);
                 pairs
                     .map(|(mut a, b)| {
-                        a.iter_mut().zip(b).for_each(|(a, b)| *a = f(*a, b));
+                        operate(*op, &mut a, &b);
                         Column::Own(a)
                     })
                     .collect()
@@ -124,18 +123,13 @@ impl Transform {
             Kind::Identity(n) => (0..*n).map(Column::Input).collect(),
             Kind::Mapping { order, .. } => order.iter().map(|i| Column::Input(*i)).collect(),
             Kind::Constant { value, .. } => own(vec![*value; n]),
-            Kind::Scale(f) => each(&|x| f * x),
-            Kind::Shift(d) => each(&|x| x + d),
-            Kind::Linear { slope, intercept } => each(&|x| slope * x + intercept),
+            Kind::Scale(f) => each(inputs, |x| f * x),
+            Kind::Shift(d) => each(inputs, |x| x + d),
+            Kind::Linear { slope, intercept } => each(inputs, |x| slope * x + intercept),
             Kind::Affine {
-                matrix: [r0, r1],
+                matrix,
                 translation: t,
-            } => points2(inputs, |x, y| {
-                [
-                    r0[1].mul_add(y, r0[0] * x) + t[0],
-                    r1[1].mul_add(y, r1[0] * x) + t[1],
-                ]
-            }),
+            } => owned(affine(matrix, t, [inputs[0], inputs[1]])),
             Kind::Polynomial1D(p) => own(p.evaluate(inputs[0])),
             Kind::Polynomial2D(p) => own(p.evaluate(inputs[0], inputs[1])),
             Kind::OrthoPolynomial(p) => own(p.evaluate(inputs)),
@@ -155,7 +149,7 @@ impl Transform {
                         to_spherical(rotate(&m, to_cartesian(lon, lat)))
                     })
                 } else {
-                    points3(inputs, |v| rotate(&m, v))
+                    owned(rotated(&m, [inputs[0], inputs[1], inputs[2]]))
                 }
             }
             Kind::Rotate3D(e) => e
@@ -186,10 +180,7 @@ impl Transform {
                 };
                 [lon, lat]
             }),
-            Kind::ToDirectionCosines => points3(inputs, |[x, y, _]| {
-                let length = (1.0 + x * x + y * y).sqrt();
-                [x / length, y / length, 1.0 / length, length]
-            }),
+            Kind::ToDirectionCosines => owned(unit_vectors([inputs[0], inputs[1]])),
             Kind::FromDirectionCosines => {
                 let scaled = inputs[..3].iter().map(|c| {
                     let products = c.iter().zip(inputs[3]).map(|(c, l)| c * l);
@@ -205,14 +196,14 @@ impl Transform {
                 beta_zero,
                 beta_del,
                 channel,
-            } => each(&|beta| {
+            } => each(inputs, |beta| {
                 let s = channel * 100.0 + (beta - beta_zero) / beta_del + 1.0;
                 (s + 0.5).floor()
             }),
-            Kind::UnitlessToDirCos => points2(inputs, |x, y| {
-                let length = (1.0 + x * x + y * y).sqrt();
-                [x / length, y / length, 1.0 / length]
-            }),
+            Kind::UnitlessToDirCos => {
+                let [x, y, z, _] = unit_vectors([inputs[0], inputs[1]]);
+                owned([x, y, z])
+            }
             Kind::DirCosToUnitless => points3(inputs, |[x, y, z]| [x / z, y / z]),
             Kind::RotationToGwa(r) => owned(r.apply([inputs[0], inputs[1], inputs[2]])),
             Kind::GratingWavelength {
@@ -227,10 +218,11 @@ impl Transform {
             Kind::GratingAngles {
                 groove_density,
                 order,
-            } => points3(inputs, |[lambda, a, b]| {
-                let (a, b) = (-groove_density * order * lambda + a, -b);
-                [a, b, (1.0 - a * a - b * b).sqrt()]
-            }),
+            } => owned(grating(
+                groove_density * order,
+                inputs[0],
+                [inputs[1], inputs[2]],
+            )),
             Kind::RefractionIndex(angle) => {
                 own(index_of_prism(*angle, [inputs[0], inputs[1], inputs[2]]))
             }
@@ -239,9 +231,11 @@ impl Transform {
                 condition,
                 compareto,
                 value,
-            } => each(&|x| match !x.is_nan() && condition.holds(x, *compareto) {
-                true => *value,
-                false => x,
+            } => each(inputs, |x| {
+                match !x.is_nan() && condition.holds(x, *compareto) {
+                    true => *value,
+                    false => x,
+                }
             }),
             Kind::Slits(s) => s.evaluate(inputs).into_iter().map(Column::Own).collect(),
         }
@@ -269,13 +263,18 @@ fn pass_on(out: Vec<Column>, mut middle: Vec<Column>) -> Vec<Column> {
         .collect()
 }
 
-fn operation(op: Operation) -> fn(f64, f64) -> f64 {
+fn each(inputs: &[&[f64]], f: impl Fn(f64) -> f64) -> Vec<Column> {
+    vec![Column::Own(inputs[0].iter().map(|x| f(*x)).collect())]
+}
+
+fn operate(op: Operation, a: &mut [f64], b: &[f64]) {
+    let pairs = a.iter_mut().zip(b);
     match op {
-        Operation::Add => |a, b| a + b,
-        Operation::Subtract => |a, b| a - b,
-        Operation::Multiply => |a, b| a * b,
-        Operation::Divide => |a, b| a / b,
-        Operation::Power => f64::powf,
+        Operation::Add => pairs.for_each(|(a, b)| *a += b),
+        Operation::Subtract => pairs.for_each(|(a, b)| *a -= b),
+        Operation::Multiply => pairs.for_each(|(a, b)| *a *= b),
+        Operation::Divide => pairs.for_each(|(a, b)| *a /= b),
+        Operation::Power => pairs.for_each(|(a, b)| *a = a.powf(*b)),
     }
 }
 

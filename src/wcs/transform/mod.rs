@@ -7,6 +7,7 @@
 //! Nothing here knows about instruments, frames or files' layout; classes that neither the MIRI MRS nor the NIRSpec IFU
 //! need are refused by name when read.
 
+mod columns;
 mod evaluate;
 mod invert;
 mod labels;

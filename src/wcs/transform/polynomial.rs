@@ -1,5 +1,7 @@
 //! Polynomials of one and two variables, by astropy's Horner schemes.
 
+use crate::math::wide::wide;
+
 /// Points worked on at once: enough independent chains to fill the floating-point units.
 const LANES: usize = 8;
 
@@ -20,6 +22,7 @@ impl Rescale {
         }
     }
 
+    #[inline(always)]
     pub(super) fn apply(self, x: f64) -> f64 {
         self.offset + self.scale * x
     }
@@ -129,24 +132,13 @@ impl Polynomial2D {
 
     /// Values at the points `(x, y)`.
     pub fn evaluate(&self, x: &[f64], y: &[f64]) -> Vec<f64> {
-        let mut out = Vec::with_capacity(x.len());
-        let mut xs = x.chunks_exact(LANES);
-        let mut ys = y.chunks_exact(LANES);
-        for (x, y) in (&mut xs).zip(&mut ys) {
-            let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
-            a.copy_from_slice(x);
-            b.copy_from_slice(y);
-            out.extend_from_slice(&self.lanes(a, b));
-        }
-        let (x, y) = (xs.remainder(), ys.remainder());
-        let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
-        a[..x.len()].copy_from_slice(x);
-        b[..y.len()].copy_from_slice(y);
-        out.extend_from_slice(&self.lanes(a, b)[..x.len()]);
+        let mut out = vec![0.0; x.len()];
+        polynomial(self, x, y, &mut out);
         out
     }
 
     /// astropy's multivariate Horner scheme, for some points at once.
+    #[inline(always)]
     fn lanes(&self, mut x: [f64; LANES], mut y: [f64; LANES]) -> [f64; LANES] {
         for k in 0..LANES {
             x[k] = self.rescale[0].apply(x[k]);
@@ -173,6 +165,22 @@ impl Polynomial2D {
             }
         }
         above
+    }
+}
+
+wide! {
+    /// Values of a polynomial at points.
+    fn polynomial(p: &Polynomial2D, x: &[f64], y: &[f64], out: &mut [f64]) {
+        let (xs, x_rest) = x.as_chunks::<LANES>();
+        let (ys, y_rest) = y.as_chunks::<LANES>();
+        let (outs, rest) = out.as_chunks_mut::<LANES>();
+        for ((x, y), out) in xs.iter().zip(ys).zip(outs) {
+            *out = p.lanes(*x, *y);
+        }
+        let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
+        a[..x_rest.len()].copy_from_slice(x_rest);
+        b[..y_rest.len()].copy_from_slice(y_rest);
+        rest.copy_from_slice(&p.lanes(a, b)[..rest.len()]);
     }
 }
 

@@ -64,7 +64,8 @@ fn about(axis: Axis, angle: f64) -> Matrix3 {
 }
 
 /// The products one after the other with one rounding each, as numpy's matrix products (OpenBLAS) have them.
-fn dot(a: &[f64; 3], b: [f64; 3]) -> f64 {
+#[inline(always)]
+pub(super) fn dot(a: &[f64; 3], b: [f64; 3]) -> f64 {
     a[2].mul_add(b[2], a[1].mul_add(b[1], a[0] * b[0]))
 }
 

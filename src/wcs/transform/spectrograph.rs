@@ -3,6 +3,7 @@
 //! Directions are direction cosines; wavelengths in metre. Nothing here knows where a spectrograph's parts are.
 
 use super::Transform;
+use super::columns::{about_x, about_y, about_z, ahead};
 use super::rotation::Axis;
 
 /// Rotations of a direction about the axes, one after the other. After each, the third component is made anew so that
@@ -42,29 +43,14 @@ impl RotationToGwa {
         let (mut x, mut y, mut z) = (x.to_vec(), y.to_vec(), z.to_vec());
         for (axis, angle) in self.axes.iter().zip(&self.radians) {
             let (s, c) = (angle.sin(), angle.cos());
-            let points = x.iter_mut().zip(&mut y).zip(&mut z);
             match axis {
-                Axis::X => points.for_each(|((x, y), z)| {
-                    *y = *y * c + *z * s;
-                    *z = ahead(*x, *y);
-                }),
-                Axis::Y => points.for_each(|((x, y), z)| {
-                    *x = *x * c - *z * s;
-                    *z = ahead(*x, *y);
-                }),
-                Axis::Z => points.for_each(|((x, y), z)| {
-                    (*x, *y) = (*x * c + *y * s, -*x * s + *y * c);
-                    *z = ahead(*x, *y);
-                }),
+                Axis::X => about_x(s, c, &x, &mut y, &mut z),
+                Axis::Y => about_y(s, c, &mut x, &y, &mut z),
+                Axis::Z => about_z(s, c, &mut x, &mut y, &mut z),
             }
         }
         [x, y, z]
     }
-}
-
-/// The third direction cosine.
-fn ahead(x: f64, y: f64) -> f64 {
-    (1.0 - x * x - y * y).sqrt()
 }
 
 /// A prism with a mirror on its back: refraction, reflection, refraction.

@@ -56,6 +56,22 @@ pub struct Mapped {
 }
 
 impl Mapped {
+    /// The pixels of parts of an image, one after the other.
+    fn joined(parts: Vec<Self>) -> Self {
+        let n = parts.iter().map(|p| p.index.len()).sum();
+        let column = || Vec::with_capacity(n);
+        let mut all = Self {
+            index: Vec::with_capacity(n),
+            slice: Vec::with_capacity(n),
+            ra: column(),
+            dec: column(),
+            lambda: column(),
+            length: Vec::with_capacity(parts.iter().map(|p| p.length.len()).sum()),
+        };
+        parts.into_iter().for_each(|p| all.extend(p));
+        all
+    }
+
     fn extend(&mut self, other: Self) {
         self.index.extend(other.index);
         self.slice.extend(other.slice);
@@ -225,9 +241,7 @@ impl Slices {
             true => self.strip_by_name(rows, nx, drizzle),
             false => self.strip_by_label(rows, nx, drizzle),
         })?;
-        let mut all = Mapped::default();
-        strips.into_iter().for_each(|s| all.extend(s));
-        Ok(all)
+        Ok(Mapped::joined(strips))
     }
 
     /// Points in the bounds of slices: the number of the last one for each pixel of some rows, 0 for none.
