@@ -41,6 +41,15 @@ impl Queue {
     }
 }
 
+/// Does something when it goes.
+struct Freed<F: Fn()>(F);
+
+impl<F: Fn()> Drop for Freed<F> {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
 /// Runs work on a fixed number of threads. Results come in the order of the items and do not depend
 /// on the number of threads.
 #[derive(Debug, Clone)]
@@ -161,16 +170,18 @@ impl Exec {
                     }
                 };
                 drop(state);
+                // also where the work panics, or the others would wait for it
+                let _freed = Freed(|| {
+                    let mut state = lock();
+                    state.done[i] = true;
+                    state.running -= 1;
+                    state.spent -= pieces[i].cost;
+                    drop(state);
+                    changed.notify_all();
+                });
                 let result = work(i);
                 let mut all = results.lock().unwrap_or_else(PoisonError::into_inner);
                 all.push((i, result));
-                drop(all);
-                let mut state = lock();
-                state.done[i] = true;
-                state.running -= 1;
-                state.spent -= pieces[i].cost;
-                drop(state);
-                changed.notify_all();
             }
         };
         std::thread::scope(|scope| {
@@ -241,6 +252,25 @@ mod tests {
         assert_eq!(got, Some((0, 1)));
         let alone = Exec::new(Some(1)).unwrap();
         assert!(alone.feed(2, produce, |r| r.is_none()));
+    }
+
+    #[test]
+    fn a_piece_that_panics_stops_no_other() {
+        let exec = Exec::new(Some(2)).unwrap();
+        let piece = |needs: &[usize]| Piece {
+            needs: needs.to_vec(),
+            cost: 1,
+        };
+        let pieces = [piece(&[]), piece(&[0]), piece(&[1])];
+        let done = std::sync::atomic::AtomicUsize::new(0);
+        let all = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            exec.graph(&pieces, 9, |i| {
+                assert!(i > 0, "the first fails");
+                done.fetch_add(1, Ordering::Relaxed);
+            })
+        }));
+        assert!(all.is_err());
+        assert_eq!(done.load(Ordering::Relaxed), 2);
     }
 
     #[test]

@@ -311,7 +311,10 @@ pub(super) fn carry_out(
         let mut all = current
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        all.retain(|line| !line.starts_with(task));
+        all.retain(|line| {
+            line.strip_prefix(task)
+                .is_none_or(|rest| !rest.starts_with(": "))
+        });
         match step {
             Some(step) => all.push(format!("{task}: {step}")),
             None => bar.inc(1),
@@ -448,7 +451,7 @@ fn reasons(entries: &[Entry]) -> Vec<((&'static str, String), Vec<&str>)> {
                 first.insert(&entry.task, by);
                 ("failed ", format!("{by} was not made"))
             }
-            // the user's stop is no report
+            // a stop by the user ends the program before this
             Outcome::Stopped => (
                 "stopped",
                 "no room on the disk; the same command goes on from here when there is".into(),

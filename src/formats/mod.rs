@@ -6,7 +6,7 @@ pub mod raster;
 pub mod spice;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
@@ -24,6 +24,22 @@ pub fn unwritten(path: &Path, text: impl std::fmt::Display) -> Error {
         },
         _ => Error::io(path, text),
     }
+}
+
+/// Refuses files that are given twice, by whatever names.
+///
+/// # Errors
+/// [`Error::Input`] that names the second.
+pub fn distinct(paths: &[PathBuf]) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    for path in paths {
+        // what does not exist is found out where it is read
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        if !seen.insert(real) {
+            return Err(Error::input_file(path, "is given twice"));
+        }
+    }
+    Ok(())
 }
 
 /// Syncs a finished temporary file and gives it its own name; removes it where that fails.
@@ -58,4 +74,33 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         .and_then(|()| std::fs::write(&temporary, bytes))
         .map_err(|e| unwritten(path, e))?;
     place(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_by_other_names() {
+        let dir = tempfile::tempdir().expect("folder");
+        let [a, b] = ["a", "b"].map(|n| dir.path().join(n));
+        for path in [&a, &b] {
+            write_whole(path, b"x").expect("written");
+        }
+        let other = dir.path().join(".").join("a");
+        assert!(distinct(&[a.clone(), b.clone()]).is_ok());
+        let error = distinct(&[a, b, other.clone()]).expect_err("twice");
+        assert!(error.to_string().contains("given twice"));
+    }
+
+    #[test]
+    fn a_write_that_fails_elsewhere_is_no_full_disk() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("no/such/folder");
+        let error = write_whole(&path, b"x").expect_err("no folder");
+        assert!(matches!(error, Error::Io { .. }), "{error}");
+        // file systems of no size are not full
+        let error = unwritten(Path::new("/proc/x"), "refused");
+        assert!(error.to_string().contains("refused"), "{error}");
+    }
 }

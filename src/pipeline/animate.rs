@@ -121,6 +121,15 @@ fn zonal(path: &Path, wavelengths: usize) -> Result<Zonal> {
         ));
     }
     let header = &file.hdus()[hdu].header;
+    let plane = file.hdus().iter().find_map(|h| h.header.str("ZONAL PLANE"));
+    if let Some(plane) = plane.filter(|p| *p != "LAT_GRAPHIC") {
+        return Err(Error::input_file(
+            path,
+            format!(
+                "has bins of {plane}; a film needs those of LAT_GRAPHIC (the default of `sifu zonal`)"
+            ),
+        ));
+    }
     let number = |key: &str| {
         header.f64(key).ok_or_else(|| {
             Error::input_file(
@@ -197,7 +206,16 @@ pub fn film(job: &Job, kernels: &Kernels, exec: &Exec) -> Result<Film> {
         .zip(exec.map(job.cubes.iter().collect(), read))
     {
         let (dither, title, target, wavelength) = cube?;
-        if let Some((_, _, before)) = &known {
+        if let Some((_, body, before)) = &known {
+            if *body != target {
+                return Err(Error::input_file(
+                    path,
+                    format!(
+                        "is of {target}, {} of {body}; a film is of one",
+                        first.display()
+                    ),
+                ));
+            }
             let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-8 + 1e-5 * b.abs();
             if before.len() != wavelength.len() || !before.iter().zip(&wavelength).all(near) {
                 return Err(Error::input_file(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 
 use crate::exec::Exec;
+use crate::formats::distinct;
 use crate::formats::fits::{Card, FitsFile, Header, Writer};
 use crate::formats::raster::png;
 use crate::math::quantile::quantile;
@@ -167,11 +168,7 @@ pub fn map(
         .first()
         .ok_or_else(|| Error::input("there are no cubes to map"))?;
     let first = open(first_path)?;
-    for (i, path) in paths.iter().enumerate() {
-        if paths[..i].contains(path) {
-            return Err(Error::input_file(path, "the cube is given twice"));
-        }
-    }
+    distinct(paths)?;
     let mut sources: Vec<Source> = Vec::new();
     let mut grid: Option<Grid> = None;
     for path in paths {

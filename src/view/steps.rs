@@ -80,25 +80,42 @@ impl Changes {
     }
 }
 
-/// Mean image of the wavelengths in a range, what is not finite left out; NaN where nothing is left.
-fn image(subject: &Subject, cube: &[f32]) -> Vec<f64> {
+/// Sums over the wavelengths in a range of the values of a cube that are finite, less those of another where both are; and how
+/// many they are.
+fn sums(subject: &Subject, cube: &[f32], less: Option<&[f32]>) -> Vec<(f64, u32)> {
     let [_, ny, nx] = subject.shape;
     let n = (ny * nx).max(1);
-    let (mut sums, mut counts) = (vec![0.0; n], vec![0u32; n]);
+    let mut out = vec![(0.0, 0); n];
     let [low, high] = subject.range;
-    for (plane, w) in cube.chunks_exact(n).zip(subject.wavelength) {
+    for (k, (plane, w)) in cube.chunks_exact(n).zip(subject.wavelength).enumerate() {
         if !(low <= *w && *w <= high) {
             continue;
         }
-        for ((sum, count), v) in sums.iter_mut().zip(&mut counts).zip(plane) {
-            if v.is_finite() {
-                *sum += f64::from(*v);
+        let other = less.and_then(|l| l.get(k * n..(k + 1) * n));
+        for (i, ((sum, count), v)) in out.iter_mut().zip(plane).enumerate() {
+            let value = f64::from(*v) - other.map_or(0.0, |o| f64::from(o[i]));
+            if value.is_finite() {
+                *sum += value;
                 *count += 1;
             }
         }
     }
-    let means = sums.into_iter().zip(counts);
-    means.map(|(sum, count)| sum / f64::from(count)).collect()
+    out
+}
+
+/// Means; NaN of nothing.
+fn means(sums: &[(f64, u32)]) -> Vec<f64> {
+    let mean = |(sum, count): &(f64, u32)| sum / f64::from(*count);
+    sums.iter().map(mean).collect()
+}
+
+/// The brightest spaxel that has values at half of the wavelengths or more.
+fn brightest(sums: &[(f64, u32)]) -> Option<usize> {
+    let most = sums.iter().map(|(_, count)| *count).max()?;
+    let known = sums.iter().zip(means(sums)).enumerate();
+    let known = known.filter(|(_, ((_, count), _))| *count > 0 && 2 * count >= most);
+    let (i, _) = known.max_by(|(_, (_, a)), (_, (_, b))| a.total_cmp(b))?;
+    Some(i)
 }
 
 /// Percentiles of what is finite; none of nothing.
@@ -118,11 +135,12 @@ pub fn draw(subject: &Subject) -> Figure {
     let rows = [TOP, TOP + h + 34.0];
     let area =
         |k: usize, row: usize| Rect::new(EDGES[0] + k as f64 * (w + BETWEEN), rows[row], w, h);
-    let images: Vec<Vec<f64>> = subject.cubes.iter().map(|c| image(subject, c)).collect();
+    let all: Vec<Vec<(f64, u32)>> = (subject.cubes.iter())
+        .map(|c| sums(subject, c, None))
+        .collect();
+    let images: Vec<Vec<f64>> = all.iter().map(|s| means(s)).collect();
     let spaxel = subject.spaxel.or_else(|| {
-        let last = images.last()?.iter().enumerate();
-        let known = last.filter(|(_, v)| v.is_finite());
-        let (i, _) = known.max_by(|a, b| a.1.total_cmp(b.1))?;
+        let i = brightest(all.last()?)?;
         Some([i % nx, i / nx])
     });
     let spectrum = Rect::new(
@@ -195,9 +213,9 @@ pub fn draw(subject: &Subject) -> Figure {
     };
     above.push(colour_bar(bar(0), limits, &PLASMA, subject.unit, SIZES[2]));
     out.items.push(Item::group("images", above));
-    let changes: Vec<Vec<f64>> = images
-        .windows(2)
-        .map(|p| p[1].iter().zip(&p[0]).map(|(b, a)| b - a).collect())
+    // of values that are in both, or means of other wavelengths would be compared
+    let changes: Vec<Vec<f64>> = (subject.cubes.windows(2))
+        .map(|pair| means(&sums(subject, pair[1], Some(pair[0]))))
         .collect();
     let most = ends(changes.iter().flatten().map(|v| v.abs()), [0.99, 1.0]);
     let most = most.map_or(1.0, |[part, all]| if part > 0.0 { part } else { all });
@@ -327,6 +345,30 @@ mod tests {
     }
 
     #[test]
+    fn what_changed_is_told_by_values_that_are_in_both() {
+        // the second spaxel loses its fainter wavelengths, and no value changes
+        let before = [9.0, 1.0, 9.0, 2.0, 9.0, 30.0];
+        let after = [9.0, f32::NAN, 9.0, f32::NAN, 9.0, 30.0];
+        let names = ["a", "b"].map(str::to_owned);
+        let subject = Subject {
+            title: "",
+            names: &names,
+            unit: "",
+            shape: [3, 1, 2],
+            cubes: &[&before, &after],
+            wavelength: &[1.0, 2.0, 3.0],
+            range: [1.0, 3.0],
+            spaxel: None,
+        };
+        let change = means(&sums(&subject, &after, Some(&before)));
+        assert_eq!(change, [0.0, 0.0]);
+        // brighter in the mean of what is left, of one wavelength in three
+        assert_eq!(brightest(&sums(&subject, &after, None)), Some(0));
+        assert_eq!(brightest(&sums(&subject, &before, None)), Some(1));
+        assert_eq!(brightest(&[(f64::NAN, 0)]), None);
+    }
+
+    #[test]
     fn the_page_shows_each_step_and_nothing_lies_on_another() {
         let shape = [5, 6, 7];
         let wavelength = [5.0, 5.1, 5.2, 5.3, 5.4];
@@ -352,8 +394,9 @@ mod tests {
             spaxel: None,
         };
         // means of two planes
-        assert_eq!(image(&subject, &after)[10], 90.0);
-        assert!(image(&subject, &after)[41].is_nan());
+        let image = means(&sums(&subject, &after, None));
+        assert_eq!(image[10], 90.0);
+        assert!(image[41].is_nan());
         let figure = draw(&subject);
         let all = figure.texts();
         let says = |what: &str| all.iter().any(|(t, _)| t.text == what);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Bins, KEYWORDS, PLANES, VALUES, period};
 use crate::exec::Exec;
+use crate::formats::distinct;
 use crate::formats::fits::{FitsFile, Header};
 use crate::{Error, Result};
 
@@ -96,6 +97,7 @@ pub fn group(
             params.dq_threshold
         )));
     }
+    distinct(paths)?;
     let mut out: Option<Groups> = None;
     for path in paths {
         exec.check()?;

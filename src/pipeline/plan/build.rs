@@ -104,9 +104,13 @@ pub fn build(root: &Path, options: &Options) -> Result<Plan> {
         ));
     }
     let mut background = Vec::new();
-    if let Some(folder) = &options.background {
+    let subtracted = options.background_subtract != Toggle::No;
+    if let Some(folder) = options.background.as_ref().filter(|_| subtracted) {
         for path in files(&folder.join("stage1"), "_rate.fits")? {
-            background.push(Exposure::of_file(&path)?);
+            match Exposure::of_file(&path) {
+                Ok(exposure) => background.push(exposure),
+                Err(e) => broken.push((path, e)),
+            }
         }
         if background.is_empty() {
             return Err(Error::input_file(
@@ -416,6 +420,7 @@ impl Builder<'_> {
         for paths in spectra.into_values() {
             let has = |part: &str| paths.iter().any(|p| p.to_string_lossy().contains(part));
             if has("_ch1-medium_") && has("_ch3-short_") {
+                self.leak_anew(&paths);
                 let work = Work::SpectralLeak;
                 self.push(
                     Stage::Stage3,
@@ -499,24 +504,6 @@ impl Builder<'_> {
             if let Ok(relative) = last.strip_prefix(tree) {
                 self.navigated
                     .push((relative.into(), groups.unwrap_or(usize::MAX)));
-            }
-        }
-    }
-
-    /// Every cube is navigated with what is found from those of the main tree, which are inputs of it behind the cube
-    /// itself.
-    fn fit(&mut self) {
-        let groups = self.root.join("groups");
-        let cubes: Vec<PathBuf> = self
-            .tasks
-            .iter()
-            .filter(|t| t.work == Work::Navigate)
-            .filter_map(|t| t.inputs.first().cloned())
-            .filter(|p| !p.starts_with(&groups))
-            .collect();
-        for task in &mut self.tasks {
-            if task.work == Work::Navigate {
-                task.inputs.extend(cubes.iter().cloned());
             }
         }
     }
@@ -683,19 +670,67 @@ mod tests {
         }
     }
 
+    /// An exposure of MIRI's.
+    fn miri(dither: i64, channel: &str, band: &str) -> Exposure {
+        Exposure {
+            setting: Setting::Mrs {
+                channel: channel.into(),
+                band: band.into(),
+            },
+            pixels: 1032 * 1024,
+            ..nirspec(
+                dither,
+                &format!("mirifu{channel}{band}").to_lowercase(),
+                "a",
+                true,
+            )
+        }
+    }
+
+    #[test]
+    fn no_exposure_counts_twice_in_the_pointing() {
+        let exposures = [miri(1, "12", "SHORT"), miri(2, "12", "SHORT")];
+        let options = Options {
+            fit: true,
+            desaturate: true,
+            defringe: Toggle::Both,
+            defringe_1d: Toggle::Both,
+            ..Options::default()
+        };
+        let (tasks, _) = chains(Path::new("/data"), &exposures, &[], &options);
+        let navigated: Vec<&Task> = (tasks.iter())
+            .filter(|t| t.work == Work::Navigate)
+            .collect();
+        assert!(navigated.len() > 20);
+        let name = |d, c| format!("/data/stage3/d{d}/Level3_ch{c}-short_s3d.fits").into();
+        let fitted: [PathBuf; 4] = [name(1, 1), name(1, 2), name(2, 1), name(2, 2)];
+        for task in navigated {
+            assert_eq!(task.inputs[1..], fitted, "{}", task.name);
+        }
+    }
+
+    #[test]
+    fn a_leaked_spectrum_is_made_anew_with_that_of_its_leak() {
+        let exposures = [
+            miri(1, "12", "SHORT"),
+            miri(1, "34", "SHORT"),
+            miri(1, "12", "MEDIUM"),
+        ];
+        let options = Options {
+            spectra: vec![Instrument::Miri],
+            ..Options::default()
+        };
+        let (tasks, _) = chains(Path::new("/data"), &exposures, &[], &options);
+        let besides = tasks.iter().filter(|t| !t.besides.is_empty());
+        let found: Vec<(&str, &[PathBuf])> =
+            besides.map(|t| (t.name.as_str(), &t.besides[..])).collect();
+        let medium: PathBuf = "/data/stage2/a_1_mirifu12medium_cal.fits".into();
+        assert_eq!(found, [("stage3/d1/Level3_ch3-short_s3d", &[medium][..])]);
+    }
+
     #[test]
     fn both_instruments_lie_side_by_side() {
-        let miri = Exposure {
-            setting: Setting::Mrs {
-                channel: "12".into(),
-                band: "SHORT".into(),
-            },
-            detector: "MIRIFUSHORT".into(),
-            pixels: 1032 * 1024,
-            dither: 3,
-            ..nirspec(1, "a", "G395H", true)
-        };
-        let exposures = [nirspec(1, "nrs1", "G395H", true), miri];
+        let exposures = [nirspec(1, "nrs1", "G395H", true), miri(3, "12", "SHORT")];
         let (tasks, _) = chains(Path::new("/data"), &exposures, &[], &Options::default());
         let cubes = made(&tasks, Stage::Stage3);
         // each has one dither only

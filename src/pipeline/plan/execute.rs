@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -71,6 +72,7 @@ fn links(plan: &Plan) -> Links {
         let mut of: Vec<usize> = task
             .inputs
             .iter()
+            .chain(&task.besides)
             .filter_map(|p| last.get(p))
             .copied()
             .collect();
@@ -95,7 +97,11 @@ pub fn foresee(plan: &Plan, context: &Context) -> Result<Vec<Option<String>>> {
         let before = links.needs[i].iter().find(|n| out[**n].is_some());
         let why = match before {
             Some(n) => Some(format!("{} is made anew", plan.tasks[*n].name)),
-            None => outdated(task, &task.inputs, context, &links, i)?.1,
+            None => match outdated(task, &task.inputs, context, &links, i) {
+                Ok((_, why)) => why,
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(e) => Some(format!("would fail: {e}")),
+            },
         };
         out.push(why);
     }
@@ -277,7 +283,17 @@ pub fn execute(
         full: AtomicBool::new(false),
     };
     let entries = context.exec.graph(&pieces, budget, |f| {
-        let entries = job.family(&families[f], budget, &ended);
+        let members = &families[f];
+        let entries = catch_unwind(AssertUnwindSafe(|| job.family(members, budget, &ended)));
+        let entries = entries.unwrap_or_else(|_| {
+            let defect = || {
+                Error::input(
+                    "the program failed in this task; that is a defect of it, please report it",
+                )
+            };
+            let lost = |i: &usize| (*i, job.entry(*i, Err(defect()), 0.0));
+            members.iter().map(lost).collect()
+        });
         for (i, entry) in &entries {
             ended.put(*i, entry.outcome.clone());
         }
@@ -350,6 +366,11 @@ impl<'a> Job<'a> {
             let n = due.iter().take_while(|d| alike(d)).map(fits);
             let n = n.take_while(|fits| *fits).count().max(1);
             let now: Vec<Due> = due.drain(..n).collect();
+            if self.full.load(Ordering::Relaxed) {
+                let stopped = |d: Due| (d.i, self.entry(d.i, Err(Error::Interrupted), 0.0));
+                entries.extend(now.into_iter().map(stopped));
+                continue;
+            }
             let start = Instant::now();
             let first = now[0].task;
             let tasks: Vec<(&Task, &[PathBuf])> =
@@ -435,9 +456,11 @@ impl<'a> Job<'a> {
             let by = &plan.tasks[*n].name;
             // a combination goes on with what there is
             let several = match task.work {
-                Work::Stage3 { .. } | Work::Desaturate | Work::SpectralLeak | Work::Steps => true,
-                // what is navigated must be there, not all that the pointing is found from
-                Work::Navigate => task.inputs.first().is_some_and(|p| absent(p).is_none()),
+                Work::Stage3 { .. } | Work::SpectralLeak | Work::Steps => true,
+                // what is navigated must be there, not all that the pointing is found from; so must what is desaturated
+                Work::Navigate | Work::Desaturate => {
+                    task.inputs.first().is_some_and(|p| absent(p).is_none())
+                }
                 _ => false,
             };
             match outcome {

@@ -5,6 +5,7 @@
 //! Folders, names, grouping and variants are those of the reference pipeline (King et al. 2023,
 //! doi:10.3847/2515-5172/ad045f), so that its users find every file where it was.
 
+mod besides;
 pub mod build;
 mod cleaning;
 pub mod execute;

@@ -15,11 +15,13 @@ impl Builder<'_> {
         let navigated = |p: &&PathBuf| p.to_string_lossy().ends_with("_nav.fits");
         let made = self.tasks[from..].iter().filter_map(|t| t.outputs.first());
         let mut cubes: Vec<PathBuf> = made.filter(navigated).cloned().collect();
-        let main = self.navigated.iter().filter(|(_, n)| *n == usize::MAX);
-        let (stage, folder) = self.instrument.cleaning()[0];
-        let earlier = main.map(|(p, _)| moved(self.root, p, folder));
-        let left = !self.options.does(self.instrument, stage);
-        cubes.extend(earlier.filter(|p| left && p.is_file()));
+        for (stage, folder) in self.instrument.cleaning() {
+            if !self.options.does(self.instrument, stage) {
+                let main = self.navigated.iter().filter(|(_, n)| *n == usize::MAX);
+                let earlier = main.map(|(p, _)| moved(self.root, p, folder));
+                cubes.extend(earlier.filter(|p| p.is_file()));
+            }
+        }
         let mut seen = BTreeSet::new();
         for cube in cubes.into_iter().filter(|c| seen.insert(c.clone())) {
             let Some(plot) = plot_of(self.root, &cube) else {

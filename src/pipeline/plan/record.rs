@@ -137,12 +137,13 @@ fn difference(was: &BTreeMap<String, String>, now: &BTreeMap<String, String>) ->
     ))
 }
 
-/// A path as records name it: relative to the root where it lies in it.
+/// A path as records name it: relative to the root where it lies in it, else from the root of the file system.
 pub fn name_of(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root)
-        .unwrap_or(path)
-        .to_string_lossy()
-        .into_owned()
+    let name = match path.strip_prefix(root) {
+        Ok(below) => below.to_path_buf(),
+        Err(_) => std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()),
+    };
+    name.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -180,6 +180,8 @@ pub struct Task {
     pub name: String,
     /// Files it reads (besides references).
     pub inputs: Vec<PathBuf>,
+    /// Files for which, when they change, it is done again without reading them.
+    pub besides: Vec<PathBuf>,
     /// Files it makes for certain.
     pub outputs: Vec<PathBuf>,
     /// Bytes it may need at a time, estimated.
@@ -256,6 +258,7 @@ impl Task {
             work,
             name,
             inputs,
+            besides: Vec::new(),
             outputs,
             memory,
         }

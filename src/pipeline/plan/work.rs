@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::pictures::fit_of;
 use super::record::{Basis, Trace, name_of};
-use super::task::{Instrument, Task, Work, below_groups};
+use super::task::{Instrument, Task, Work};
 use crate::exec::Exec;
 use crate::formats::fits::FitsFile;
 use crate::model::{Cubes, Meta, Spectra};
@@ -169,6 +169,8 @@ impl Context<'_> {
             return Err(Error::input(format!("{}: there is no input", task.name)));
         };
         let (mut parameters, mut references) = (BTreeMap::new(), BTreeMap::new());
+        // what it depends on besides its inputs
+        let mut files: Vec<PathBuf> = task.besides.clone();
         for p in self.prepared(task, &headers(first)?)? {
             let name = p.step.info().name;
             parameters.insert(format!("{name}.skip"), p.settings.skip.to_string());
@@ -180,7 +182,24 @@ impl Context<'_> {
             }
             for (kind, file) in &p.names {
                 references.insert(format!("{name} {kind}"), file.clone());
+                // a file of the user's own may change under its name
+                if file.contains(std::path::MAIN_SEPARATOR) {
+                    files.push(file.into());
+                }
             }
+        }
+        let kernels = match task.work {
+            Work::Navigate | Work::Plot | Work::Animate => true,
+            Work::Cube(name) => name == "psf",
+            _ => false,
+        };
+        if kernels {
+            let (own, within): (Vec<_>, Vec<_>) = (self.kernels.loaded().iter())
+                .map(|k| k.path.clone())
+                .partition(|path| path.is_file());
+            files.extend(own);
+            let within: Vec<String> = within.iter().map(|p| name_of(self.root, p)).collect();
+            references.insert("kernels".into(), within.join(" "));
         }
         if matches!(task.work, Work::Look | Work::Steps) {
             let pixels = format!("{} pixels", plot::SMALL);
@@ -192,22 +211,17 @@ impl Context<'_> {
                 _ => ("navigate", format!("{:?} {:?}", self.navigation, self.fit)),
             };
             parameters.insert(name.into(), how);
-            let names = self
-                .kernels
-                .loaded()
-                .iter()
-                .map(|k| name_of(self.root, &k.path));
-            references.insert("kernels".into(), names.collect::<Vec<_>>().join(" "));
         }
         if let Some(context) = self.references.context().filter(|_| !references.is_empty()) {
             references.insert("context".into(), context);
         }
         let traces = |path: &PathBuf| Some((name_of(self.root, path), Trace::of(path)?));
         // the leak is corrected in place: its inputs are its outputs
-        let inputs = match task.work {
-            Work::SpectralLeak => BTreeMap::new(),
-            _ => inputs.iter().filter_map(traces).collect(),
+        let inputs: &[PathBuf] = match task.work {
+            Work::SpectralLeak => &[],
+            _ => inputs,
         };
+        let inputs = inputs.iter().chain(&files).filter_map(traces).collect();
         Ok(Basis {
             program: SOFTWARE.into(),
             work: format!("{:?}", task.stage),
@@ -417,13 +431,15 @@ impl Context<'_> {
             rest_wavelength: false,
             wcs: &none,
         };
-        let mut fitted: BTreeMap<String, pointing::Pointed> = BTreeMap::new();
+        let (mut found, mut pages) = (BTreeMap::new(), BTreeMap::new());
         if let (Some(fit), Some((_, [_, cubes @ ..]))) = (self.fit, tasks.first()) {
             progress("pointing");
             match pointing::run(cubes, &job, fit, true, self.exec) {
-                Ok(found) => {
-                    let names = cubes.iter().map(|c| name_of(self.root, c));
-                    fitted = names.zip(found).collect();
+                Ok(fitted) => {
+                    for (cube, of) in cubes.iter().zip(fitted) {
+                        found.extend(of.visit.map(|visit| (visit, of.options)));
+                        pages.extend(of.page.map(|page| (cube.clone(), page)));
+                    }
                 }
                 Err(e) => return tasks.iter().map(|_| Err(e.clone())).collect(),
             }
@@ -434,15 +450,12 @@ impl Context<'_> {
             };
             progress("navigate");
             let out = made_folder(task)?;
-            let name = name_of(self.root, cube);
-            let found = fitted.get(below_groups(&name));
-            let options = found.map_or(self.navigation, |f| &f.options);
+            let visit = pointing::visit(&headers(cube)?.primary, cube);
+            let options = found.get(&visit).unwrap_or(self.navigation);
             let job = navigator::Job { options, ..job };
             navigator::run(cube, &out, &job, self.exec)?;
             let mut made = task.outputs.clone();
-            // of the cubes that were fitted, not of their reductions with fewer groups
-            let page = fitted.get(&name).and_then(|f| f.page.as_ref());
-            if let Some((page, path)) = page.zip(fit_of(self.root, cube)) {
+            if let Some((page, path)) = pages.get(cube).zip(fit_of(self.root, cube)) {
                 let folder = path.parent().unwrap_or(self.root);
                 std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
                 view::write(page, &path, plot::SMALL)?;

@@ -17,6 +17,8 @@ use crate::{Error, Result};
 
 /// The pointing of a file.
 pub struct Pointed {
+    /// The visit that shares it; none where the file could not be used.
+    pub visit: Option<String>,
     /// How to navigate it: with the offset that its visit has, or without where there is none.
     pub options: Options,
     /// The page that shows the fit; none where there was no image to fit.
@@ -74,15 +76,19 @@ pub fn run(
         images.push(shot.image);
     }
     let bare = || Pointed {
+        visit: None,
         options: job.options.clone(),
         page: None,
     };
     let mut out: Vec<Pointed> = files.iter().map(|_| bare()).collect();
-    let fits = exec.try_map(visits.into_values().collect(), |(members, images)| {
-        let fit = limb::fit(&images, settings);
-        Ok((members, images, fit))
-    })?;
-    for (named, images, fit) in fits {
+    let fits = exec.try_map(
+        visits.into_iter().collect(),
+        |(visit, (members, images))| {
+            let fit = limb::fit(&images, settings);
+            Ok((visit, members, images, fit))
+        },
+    )?;
+    for (visit, named, images, fit) in fits {
         if pages {
             let why = fit.as_ref().err().map(ToString::to_string);
             for (k, (member, image)) in named.iter().zip(&images).enumerate() {
@@ -109,6 +115,7 @@ pub fn run(
         }
         for i in &members {
             out[*i].options = with_fit(job.options, &fit, members.len());
+            out[*i].visit = Some(visit.clone());
         }
     }
     Ok(out)
@@ -171,7 +178,8 @@ fn of_file(path: &Path, job: &Job, exec: &Exec) -> Result<Shot> {
 }
 
 /// What files with one pointing have in common.
-fn visit(primary: &Header, path: &Path) -> String {
+#[must_use]
+pub fn visit(primary: &Header, path: &Path) -> String {
     let word = |k: &str| primary.str(k).map(str::trim).unwrap_or_default().to_owned();
     let visit = match word("VISIT_ID") {
         id if id.is_empty() => word("PROGRAM") + &word("OBSERVTN") + &word("VISIT"),
