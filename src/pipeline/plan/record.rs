@@ -139,16 +139,28 @@ fn difference(was: &BTreeMap<String, String>, now: &BTreeMap<String, String>) ->
 
 /// A path as records name it: relative to the root where it lies in it, else from the root of the file system.
 pub fn name_of(root: &Path, path: &Path) -> String {
-    let name = match path.strip_prefix(root) {
-        Ok(below) => below.to_path_buf(),
-        Err(_) => std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()),
-    };
+    let absolute = |p: &Path| std::path::absolute(p).unwrap_or_else(|_| p.to_path_buf());
+    let whole = absolute(path);
+    let name = whole.strip_prefix(absolute(root)).unwrap_or(&whole);
     name.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_do_not_depend_on_the_working_directory() {
+        let here = std::env::current_dir().unwrap();
+        let name = |root: &str, path: &str| name_of(Path::new(root), Path::new(path));
+        let root = here.join("r").to_string_lossy().into_owned();
+        let file = here.join("k/a.bsp").to_string_lossy().into_owned();
+        assert_eq!(name("r", "r/stage1/a"), "stage1/a");
+        assert_eq!(name(&root, "r/stage1/a"), "stage1/a");
+        assert_eq!(name(".", "k/a.bsp"), "k/a.bsp");
+        assert_eq!(name("r", "k/a.bsp"), file);
+        assert_eq!(name(&root, "./k/a.bsp"), file);
+    }
 
     #[test]
     fn what_has_changed_is_said() {
