@@ -21,14 +21,19 @@ use sifu::store::crds::{Cache, sha1};
 fn strip(detector: Detector) -> Vec<u8> {
     let options = Options::default();
     let e = &exposures(&options, false)[detector as usize];
-    assert_eq!(e.detector, detector);
+    assert_eq!(e.setup.detector, detector);
     let pixels = Pixels::new(options.seed, detector, ReadPattern::FastR1);
     let optics = Optics::new(detector, Band::Short);
     let scene = Scene::new(&e.sight(), 1.0);
     let flat = Flat::new(options.seed, &format!("{} SHORT", detector.name()));
     let light = Light::new(e, &optics, &scene, &flat);
     let mut rng = Stream::new(options.seed, &e.labels(label("cosmic rays")));
-    let hits = cosmic::hits(&mut rng, e.integrations, e.groups, e.pattern.frame_time());
+    let hits = cosmic::hits(
+        &mut rng,
+        e.integrations,
+        e.groups,
+        e.setup.pattern.frame_time(),
+    );
     let readout = Readout::new(e, &pixels, options.seed);
     let mut bytes = Vec::new();
     for (y, hits) in hits.iter().enumerate().take(516).skip(508) {

@@ -1,12 +1,17 @@
-//! Cosmic rays: short tracks with charge spilling to neighbours, and a shower or two in an exposure.
+//! Cosmic rays: short tracks with charge spilling to neighbours; showers on MIRI, snowballs on
+//! near-infrared detectors.
 
 use super::optics::{REFERENCE_COLUMNS, SHAPE};
 use super::random::Stream;
 
-/// Hits per second on the detector.
+/// Hits per second on a MIRI detector.
 const RATE: f64 = 10.0;
 /// Share of a track's charge that goes to each of its four neighbours.
 const SPILL: f64 = 0.04;
+/// Hits per second on a near-infrared detector.
+const NEAR_RATE: f64 = 50.0;
+/// Snowballs per second on it.
+const SNOWBALLS: f64 = 0.02;
 
 /// Charge deposited in one pixel.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,20 +28,21 @@ pub struct Hit {
     pub dn: f64,
 }
 
-/// All hits of an exposure, by row.
-pub fn hits(
-    rng: &mut Stream,
-    integrations: usize,
+/// Adds the charge of one hit to the rows of the light-sensitive pixels.
+struct Catcher {
+    /// Rows and columns of light-sensitive pixels, end excluded.
+    area: [(f64, f64); 2],
     groups: usize,
-    group_time: f64,
-) -> Vec<Vec<Hit>> {
-    let mut rows = vec![Vec::new(); SHAPE.0];
-    let mut add = |integration, group, y: f64, x: f64, dn| {
-        let inside = (0.0..SHAPE.0 as f64).contains(&y)
-            && (REFERENCE_COLUMNS as f64..(SHAPE.1 - REFERENCE_COLUMNS) as f64).contains(&x);
-        if inside && group < groups {
+    rows: Vec<Vec<Hit>>,
+}
+
+impl Catcher {
+    fn add(&mut self, (integration, group): (usize, usize), y: f64, x: f64, dn: f64) {
+        let [rows, columns] = self.area;
+        let inside = (rows.0..rows.1).contains(&y) && (columns.0..columns.1).contains(&x);
+        if inside && group < self.groups {
             let (y, x) = (y as usize, x as usize);
-            rows[y].push(Hit {
+            self.rows[y].push(Hit {
                 integration,
                 group,
                 y,
@@ -44,6 +50,55 @@ pub fn hits(
                 dn,
             });
         }
+    }
+
+    /// One track from a place in some direction.
+    fn track(&mut self, rng: &mut Stream, at: (usize, usize), (y, x): (f64, f64), track: &Track) {
+        let charge = libm::exp(track.charge.0 + track.charge.1 * rng.normal());
+        let length = rng.exponential(track.length) as usize + 1;
+        let angle = rng.between(0.0, std::f64::consts::PI);
+        let (dy, dx) = (libm::sin(angle), libm::cos(angle));
+        let part = charge / length as f64;
+        for k in 0..length {
+            let (py, px) = (y + k as f64 * dy, x + k as f64 * dx);
+            self.add(at, py, px, part);
+            for (a, b) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)] {
+                self.add(at, py + a, px + b, track.spill * part);
+            }
+        }
+    }
+}
+
+/// What tracks are like.
+struct Track {
+    /// Mean and spread of the charge's natural logarithm, DN.
+    charge: (f64, f64),
+    /// Mean length, pixels.
+    length: f64,
+    /// Share of the charge that goes to each of the four neighbours.
+    spill: f64,
+}
+
+/// All hits of a MIRI exposure, by row.
+pub fn hits(
+    rng: &mut Stream,
+    integrations: usize,
+    groups: usize,
+    group_time: f64,
+) -> Vec<Vec<Hit>> {
+    let columns = (
+        REFERENCE_COLUMNS as f64,
+        (SHAPE.1 - REFERENCE_COLUMNS) as f64,
+    );
+    let mut all = Catcher {
+        area: [(0.0, SHAPE.0 as f64), columns],
+        groups,
+        rows: vec![Vec::new(); SHAPE.0],
+    };
+    let track = Track {
+        charge: (6.3, 1.3),
+        length: 2.5,
+        spill: SPILL,
     };
     for integration in 0..integrations {
         for group in 0..groups {
@@ -52,18 +107,7 @@ pub fn hits(
                     rng.between(0.0, SHAPE.0 as f64),
                     rng.between(0.0, SHAPE.1 as f64),
                 );
-                let charge = libm::exp(6.3 + 1.3 * rng.normal());
-                let length = rng.exponential(2.5) as usize + 1;
-                let angle = rng.between(0.0, std::f64::consts::PI);
-                let (dy, dx) = (libm::sin(angle), libm::cos(angle));
-                let part = charge / length as f64;
-                for k in 0..length {
-                    let (py, px) = (y + k as f64 * dy, x + k as f64 * dx);
-                    add(integration, group, py, px, part);
-                    for (a, b) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)] {
-                        add(integration, group, py + a, px + b, SPILL * part);
-                    }
-                }
+                all.track(rng, (integration, group), (y, x), &track);
             }
         }
     }
@@ -81,13 +125,62 @@ pub fn hits(
                     let dn = peak * libm::exp(-0.5 * r);
                     // a shower's signal keeps coming for a few groups
                     for (late, share) in [(0, 1.0), (1, 0.3), (2, 0.1)] {
-                        add(integration, first + late, y as f64, x as f64, share * dn);
+                        let at = (integration, first + late);
+                        all.add(at, y as f64, x as f64, share * dn);
                     }
                 }
             }
         }
     }
-    rows
+    all.rows
+}
+
+/// All hits of an exposure of a near-infrared detector of `size` x `size` pixels with reference pixels
+/// at its `edge`, by row: tracks, and now and then a snowball, which saturates a disc and leaves a halo
+/// round it.
+pub fn near_infrared(
+    rng: &mut Stream,
+    (integrations, groups): (usize, usize),
+    group_time: f64,
+    size: usize,
+    edge: usize,
+) -> Vec<Vec<Hit>> {
+    let area = (edge as f64, (size - edge) as f64);
+    let mut all = Catcher {
+        area: [area, area],
+        groups,
+        rows: vec![Vec::new(); size],
+    };
+    let track = Track {
+        charge: (6.4, 1.1),
+        length: 1.7,
+        spill: 0.02,
+    };
+    for integration in 0..integrations {
+        for group in 0..groups {
+            let at = (integration, group);
+            for _ in 0..rng.poisson(NEAR_RATE * group_time) as usize {
+                let place = (rng.between(0.0, size as f64), rng.between(0.0, size as f64));
+                all.track(rng, at, place, &track);
+            }
+            for _ in 0..rng.poisson(SNOWBALLS * group_time) as usize {
+                let place = |rng: &mut Stream| rng.between(area.0 + 30.0, area.1 - 30.0);
+                let (y0, x0) = (place(rng), place(rng));
+                let radius = rng.between(4.0, 9.0);
+                let reach = (2.2 * radius) as i64 + 1;
+                for (i, j) in (-reach..=reach).flat_map(|i| (-reach..=reach).map(move |j| (i, j))) {
+                    let d = ((i * i + j * j) as f64).sqrt();
+                    let dn = if d < radius {
+                        1.5e5
+                    } else {
+                        2500.0 * libm::exp(-(d - radius) / (0.35 * radius))
+                    };
+                    all.add(at, y0 + i as f64, x0 + j as f64, dn);
+                }
+            }
+        }
+    }
+    all.rows
 }
 
 #[cfg(test)]

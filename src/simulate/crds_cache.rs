@@ -3,7 +3,7 @@
 //! ```text
 //! config/jwst/server_config            last known state of the server
 //! mappings/jwst/jwst_7000.pmap         instrument to its context
-//! mappings/jwst/jwst_miri_7000.imap    reference type to its rules, or N/A
+//! mappings/jwst/jwst_miri_7000.imap    reference type to its rules, or N/A; one for each instrument
 //! mappings/jwst/jwst_miri_*_7000.rmap  the rules of a type
 //! references/jwst/miri/                the files
 //! ```
@@ -38,9 +38,10 @@ pub struct Rules {
     pub relevance: Option<&'static str>,
 }
 
-/// Folder of the reference files in a cache.
-pub fn reference_folder(root: &Path) -> PathBuf {
-    root.join("references/jwst/miri")
+/// Folder of an instrument's reference files in a cache.
+pub fn reference_folder(root: &Path, instrument: &str) -> PathBuf {
+    root.join("references/jwst")
+        .join(instrument.to_ascii_lowercase())
 }
 
 /// A Python string literal; names and values here hold no quotes or backslashes, expressions hold double quotes.
@@ -77,14 +78,14 @@ fn mapping(entries: &BTreeMap<&str, String>, body: &str) -> String {
 }
 
 /// Text of the rules of one type.
-fn rmap(rules: &Rules) -> String {
+fn rmap(instrument: &str, rules: &Rules) -> String {
     let mut entries = BTreeMap::new();
     entries.insert("classes", "('Match', 'UseAfter')".to_owned());
     entries.insert("derived_from", "'made by sifu simulate'".to_owned());
     entries.insert("filekind", quoted(&rules.kind.to_ascii_uppercase()));
-    entries.insert("instrument", "'MIRI'".to_owned());
+    entries.insert("instrument", quoted(instrument));
     entries.insert("mapping", "'REFERENCE'".to_owned());
-    entries.insert("name", quoted(&rmap_name(&rules.kind)));
+    entries.insert("name", quoted(&rmap_name(instrument, &rules.kind)));
     entries.insert("observatory", "'JWST'".to_owned());
     let times = "('META.OBSERVATION.DATE', 'META.OBSERVATION.TIME')";
     entries.insert("parkey", format!("({}, {times})", tuple(&rules.keys)));
@@ -115,8 +116,11 @@ fn rmap(rules: &Rules) -> String {
     mapping(&entries, &body)
 }
 
-fn rmap_name(kind: &str) -> String {
-    format!("jwst_miri_{kind}_{SERIAL}.rmap")
+fn rmap_name(instrument: &str, kind: &str) -> String {
+    format!(
+        "jwst_{}_{kind}_{SERIAL}.rmap",
+        instrument.to_ascii_lowercase()
+    )
 }
 
 fn selector(entries: &BTreeMap<String, String>) -> String {
@@ -134,41 +138,45 @@ fn save(path: PathBuf, text: &str) -> Result<()> {
     std::fs::write(&path, text).map_err(|e| Error::io(&path, e))
 }
 
-/// Writes all mappings and the configuration into a cache. Types without rules are `N/A`.
+/// Writes all mappings and the configuration into a cache, for instruments (`MIRI`) with their rules. Types
+/// without rules are `N/A`.
 ///
 /// # Errors
 /// [`Error::Io`] where writing fails.
-pub fn write(root: &Path, rules: &[Rules]) -> Result<()> {
+pub fn write(root: &Path, instruments: &[(&str, &[Rules])]) -> Result<()> {
     let mappings = root.join("mappings/jwst");
-    let mut types: BTreeMap<String, String> = NOT_APPLICABLE
-        .split_whitespace()
-        .map(|t| (t.to_owned(), "N/A".to_owned()))
-        .collect();
-    for step in PARAMETER_CLASSES.split_whitespace() {
-        types.insert(format!("PARS-{step}"), "N/A".into());
-    }
-    for r in rules {
-        save(mappings.join(rmap_name(&r.kind)), &rmap(r))?;
-        types.insert(r.kind.to_ascii_uppercase(), rmap_name(&r.kind));
-    }
-    let imap = format!("jwst_miri_{SERIAL}.imap");
     let mut entries: BTreeMap<&str, String> = BTreeMap::new();
     entries.insert("derived_from", "'made by sifu simulate'".into());
-    entries.insert("mapping", "'INSTRUMENT'".into());
-    entries.insert("instrument", "'MIRI'".into());
-    entries.insert("name", quoted(&imap));
     entries.insert("observatory", "'JWST'".into());
-    entries.insert("parkey", "('REFTYPE',)".into());
-    save(mappings.join(&imap), &mapping(&entries, &selector(&types)))?;
-
+    let mut contexts = BTreeMap::new();
+    for (instrument, rules) in instruments {
+        let mut types: BTreeMap<String, String> = TYPES
+            .split_whitespace()
+            .map(|t| (t.to_owned(), "N/A".to_owned()))
+            .collect();
+        for step in PARAMETER_CLASSES.split_whitespace() {
+            types.insert(format!("PARS-{step}"), "N/A".into());
+        }
+        for r in *rules {
+            let name = rmap_name(instrument, &r.kind);
+            save(mappings.join(&name), &rmap(instrument, r))?;
+            types.insert(r.kind.to_ascii_uppercase(), name);
+        }
+        let imap = format!("jwst_{}_{SERIAL}.imap", instrument.to_ascii_lowercase());
+        entries.insert("mapping", "'INSTRUMENT'".into());
+        entries.insert("instrument", quoted(instrument));
+        entries.insert("name", quoted(&imap));
+        entries.insert("parkey", "('REFTYPE',)".into());
+        save(mappings.join(&imap), &mapping(&entries, &selector(&types)))?;
+        contexts.insert((*instrument).to_owned(), imap);
+    }
     entries.remove("instrument");
     entries.insert("mapping", "'PIPELINE'".into());
     entries.insert("name", quoted(CONTEXT));
     entries.insert("parkey", "('META.INSTRUMENT.NAME',)".into());
-    let instruments = BTreeMap::from([("MIRI".to_owned(), imap)]);
     save(
         mappings.join(CONTEXT),
-        &mapping(&entries, &selector(&instruments)),
+        &mapping(&entries, &selector(&contexts)),
     )?;
 
     let config = root.join("config/jwst");
@@ -202,11 +210,12 @@ fn server_config() -> String {
     format!("{{{}}}", rows.join(",\n "))
 }
 
-/// Reference types that some step of the pipeline may ask for and that MIRI MRS does not have.
-const NOT_APPLICABLE: &str = "ABVEGAOFFSET ALIGN AMPLIFIER AREA BARSHADOW BKG CAMERA CHROMCORR COLLIMATOR DFLAT \
-    DISPERSER DRIZPARS FFLAT FILTEROFFSET FORE FPA IFUFORE IFUPOST IFUSLICER IPC LASTFRAME MSA MSAOPER NRM OTE \
-    PASTASOSS PATHLOSS PERSAT PICTUREFRAME PSF PSFMASK REFPIX RESOL SFLAT SIRSKERNEL SPECKERNEL SPECPROFILE \
-    STRAYMASK SUPERBIAS THROUGHPUT TRAPDENSITY TRAPPARS TSOPHOT V2V3 WAVECORR WCSREGIONS";
+/// Reference types that some step of the pipeline may ask for.
+const TYPES: &str = "ABVEGAOFFSET ALIGN AMPLIFIER APCORR AREA BARSHADOW BKG CAMERA CHROMCORR COLLIMATOR CUBEPAR DARK DFLAT \
+    DISPERSER DISTORTION DRIZPARS EMICORR EXTRACT1D FFLAT FILTEROFFSET FLAT FORE FPA FRINGE FRINGEFREQ GAIN IFUFORE IFUPOST \
+    IFUSLICER IPC LASTFRAME LINEARITY MASK MRSPTCORR MRSXARTCORR MSA MSAOPER NRM OTE PASTASOSS PATHLOSS PERSAT PHOTOM \
+    PICTUREFRAME PSF PSFMASK READNOISE REFPIX REGIONS RESET RESOL RSCD SATURATION SFLAT SIRSKERNEL SPECKERNEL SPECPROFILE \
+    SPECWCS STRAYMASK SUPERBIAS THROUGHPUT TRAPDENSITY TRAPPARS TSOPHOT V2V3 WAVECORR WAVELENGTHRANGE WCSREGIONS";
 
 /// Step and pipeline classes whose parameters CRDS may serve.
 const PARAMETER_CLASSES: &str = "ADAPTIVETRACEMODELSTEP ALIGNREFSSTEP AMI3PIPELINE AMIANALYZESTEP AMIAVERAGESTEP \
@@ -250,7 +259,7 @@ mod tests {
 
     #[test]
     fn rules_are_sorted_python_literals() {
-        let text = rmap(&example());
+        let text = rmap("MIRI", &example());
         assert!(text.contains(
             "    ('MIRIFUSHORT', 'N/A') : UseAfter({\n        '2021-01-01 00:00:00' : 'a.fits',\n"
         ));

@@ -149,7 +149,7 @@ impl<'a> Readout<'a> {
             &[e.labels(label("read")), [y as u64, 0, 0, 0, 0]].concat(),
         );
         let nx = SHAPE.1;
-        let frame_time = e.pattern.frame_time();
+        let frame_time = e.setup.pattern.frame_time();
         let mut out = vec![0u16; e.integrations * e.groups * nx];
         let mut lag = vec![0.0; nx];
         for integration in 0..e.integrations {
@@ -247,14 +247,15 @@ impl<'a> Readout<'a> {
 
     /// Electromagnetic interference along a row, for every column of an amplifier, DN.
     fn interference(&self, integration: usize, group: usize, y: usize) -> Vec<f64> {
-        let (row_clocks, frame_clocks) = self.exposure.pattern.clocks();
+        let (row_clocks, frame_clocks) = self.exposure.setup.pattern.clocks();
         // one frame passes between integrations while the detector is reset
         let frame = integration * (self.exposure.groups + 1) + group;
         let start = frame * frame_clocks + y * row_clocks;
         let period = 1e5 / INTERFERENCE.1;
         (0..SHAPE.1 / 4)
             .map(|column| {
-                let phase = (start + column * self.exposure.pattern.samples()) as f64 / period;
+                let phase =
+                    (start + column * self.exposure.setup.pattern.samples()) as f64 / period;
                 INTERFERENCE.0 * libm::sin(std::f64::consts::TAU * (phase - phase.floor()))
             })
             .collect()
@@ -306,8 +307,8 @@ mod tests {
     #[test]
     fn rows_hold_light_noise_and_reference_pixels() {
         let e = &exposures(&Options::default(), false)[1];
-        let pixels = Pixels::new(1, e.detector, ReadPattern::FastR1);
-        let optics = Optics::new(e.detector, e.band);
+        let pixels = Pixels::new(1, e.setup.detector, ReadPattern::FastR1);
+        let optics = Optics::new(e.setup.detector, e.setup.band);
         let scene = Scene::new(&e.sight(), 1.0);
         let flat = Flat::new(1, "x");
         let light = Light::new(e, &optics, &scene, &flat);

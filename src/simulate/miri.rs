@@ -1,45 +1,28 @@
 //! A whole simulated MIRI MRS observation: reference cache, exposures, truth.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::cosmic;
-use super::crds_cache::{self, CONTEXT, Rules};
+use super::crds_cache::{self, CONTEXT};
 use super::exposure::{Light, Readout};
 use super::observation::{Exposure, Options, exposures};
 use super::optics::{Band, Detector, Optics, SHAPE};
+use super::output::{self, Summary};
 use super::pixels::Pixels;
 use super::random::{Stream, label};
 use super::references;
 use super::response::Flat;
 use super::scene::Scene;
-use super::uncal;
+use crate::Result;
 use crate::exec::Exec;
-use crate::formats::fits::{Card, Header, Writer};
-use crate::{Error, Result};
-
-/// What a simulation wrote.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Summary {
-    /// Exposures of the planet (`stage0/*_uncal.fits`).
-    pub science: Vec<PathBuf>,
-    /// Exposures of empty sky (`background/stage0/*_uncal.fits`).
-    pub background: Vec<PathBuf>,
-    /// Noise-free count rates, in the order of `science` and then `background`.
-    pub truth: Vec<PathBuf>,
-    /// The reference cache (`CRDS_PATH`).
-    pub crds: PathBuf,
-    /// Its context (`CRDS_CONTEXT`).
-    pub context: String,
-    /// Number of reference files.
-    pub references: usize,
-}
 
 /// Writes a simulated observation below `out`: `stage0/*_uncal.fits`, `crds/` and, as asked for,
 /// `truth/*_rate_truth.fits` and `background/stage0/*_uncal.fits`. The same options give the same
 /// bytes on every machine and for any number of threads. `progress` is told what is being made.
 ///
 /// # Errors
-/// [`Error::Parameter`] for bad options, [`Error::Io`] where writing fails, [`Error::Interrupted`].
+/// [`crate::Error::Parameter`] for bad options, [`crate::Error::Io`] where writing fails,
+/// [`crate::Error::Interrupted`].
 pub fn simulate_miri(
     options: &Options,
     out: &Path,
@@ -68,35 +51,17 @@ pub fn simulate_miri(
         let Some((pixels, optics, flat)) = instrument.get(e) else {
             continue;
         };
-        let base = if e.background {
-            out.join("background")
-        } else {
-            out.to_owned()
-        };
+        let [path, truth] = Summary::places(out, e);
         let rate = rate(options, e, optics, flat, exec)?;
-        let path = folder(&base.join("stage0"))?.join(format!("{}_uncal.fits", e.root()));
         write_exposure(options, e, pixels, &rate, &path, exec)?;
         if options.truth {
-            let name = folder(&base.join("truth"))?.join(format!("{}_rate_truth.fits", e.root()));
-            write_truth(&name, &rate)?;
-            summary.truth.push(name);
+            let values: Vec<f32> = rate.iter().flatten().map(|v| *v as f32).collect();
+            output::write_truth(&truth, SHAPE, &values)?;
+            summary.truth.push(truth);
         }
-        if e.background {
-            &mut summary.background
-        } else {
-            &mut summary.science
-        }
-        .push(path);
+        summary.note(path, e.background);
     }
-    summary.science.sort();
-    summary.background.sort();
-    summary.truth.sort();
-    Ok(summary)
-}
-
-fn folder(path: &Path) -> Result<PathBuf> {
-    std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))?;
-    Ok(path.to_owned())
+    Ok(summary.sorted())
 }
 
 /// The detectors, and optics and flat of every setting.
@@ -128,8 +93,11 @@ impl Instrument {
     }
 
     fn get(&self, e: &Exposure) -> Option<(&Pixels, &Optics, &Flat)> {
-        let pixels = self.pixels.iter().find(|p| p.detector == e.detector)?;
-        let of = |o: &Optics| (o.detector, o.band) == (e.detector, e.band);
+        let pixels = self
+            .pixels
+            .iter()
+            .find(|p| p.detector == e.setup.detector)?;
+        let of = |o: &Optics| (o.detector, o.band) == (e.setup.detector, e.setup.band);
         let (optics, flat) = self.settings.iter().find(|(o, _)| of(o))?;
         Some((pixels, optics, flat))
     }
@@ -164,37 +132,17 @@ fn write_exposure(
     exec: &Exec,
 ) -> Result<()> {
     let mut rng = Stream::new(options.seed, &e.labels(label("cosmic rays")));
-    let hits = cosmic::hits(&mut rng, e.integrations, e.groups, e.pattern.frame_time());
+    let hits = cosmic::hits(
+        &mut rng,
+        e.integrations,
+        e.groups,
+        e.setup.pattern.frame_time(),
+    );
     let readout = Readout::new(e, pixels, options.seed);
-    let rows = exec.try_map((0..SHAPE.0).collect(), |y| {
-        Ok(readout.row(y, &rate[y], &hits[y]))
-    })?;
-    let (ny, nx) = SHAPE;
-    let mut counts = vec![0u16; e.integrations * e.groups * ny * nx];
-    for (y, row) in rows.iter().enumerate() {
-        for (frame, line) in row.chunks_exact(nx).enumerate() {
-            let at = (frame * ny + y) * nx;
-            counts[at..at + nx].copy_from_slice(line);
-        }
-    }
-    uncal::write(path, e, &counts, &readout.reference_output())
-}
-
-/// One image of the count rate, DN/s.
-fn write_truth(path: &Path, rate: &[Vec<f64>]) -> Result<()> {
-    let mut writer = Writer::create(path, false)?;
-    writer.empty(&Header::new())?;
-    let mut header = Header::new();
-    header.push(Card::new("EXTNAME", "SCI", "extension name"));
-    header.push(Card::new(
-        "BUNIT",
-        "DN/s",
-        "physical units of the array values",
-    ));
-    writer.image::<f32>(&header, &[SHAPE.0, SHAPE.1])?;
-    let values: Vec<f32> = rate.iter().flatten().map(|v| *v as f32).collect();
-    writer.put(0, &values)?;
-    writer.finish()
+    let reference = readout.reference_output();
+    output::write_counts(path, e, Some(&reference), exec, |y| {
+        readout.row(y, &rate[y], &hits[y])
+    })
 }
 
 /// Writes all reference files and the rules that choose them; returns how many files.
@@ -204,9 +152,7 @@ fn write_references(
     instrument: &Instrument,
     exec: &Exec,
 ) -> Result<usize> {
-    let refs = folder(&crds_cache::reference_folder(crds))?;
-    let mut rules: Vec<Rules> = Vec::new();
-    let mut jobs = Vec::new();
+    let refs = output::folder(&crds_cache::reference_folder(crds, "MIRI"))?;
     let mut files = references::common::files(&refs, options.pattern);
     files.extend(references::cubes::files(&refs));
     files.push(references::transforms::wavelength_range(&refs));
@@ -219,15 +165,7 @@ fn write_references(
         files.extend(references::transforms::files(&refs, optics));
         files.extend(references::response::files(&refs, optics, flat));
     }
-    for (rule, job) in files {
-        match rules.iter_mut().find(|r| r.kind == rule.kind) {
-            Some(r) => r.rows.extend(rule.rows),
-            None => rules.push(rule),
-        }
-        jobs.push(job);
-    }
-    let count = jobs.len();
-    exec.try_map(jobs, |job| job())?;
-    crds_cache::write(crds, &rules)?;
+    let (rules, count) = output::write_files(files, exec)?;
+    crds_cache::write(crds, &[("MIRI", &rules)])?;
     Ok(count)
 }

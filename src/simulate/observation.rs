@@ -1,9 +1,10 @@
-//! What is observed: the options of a simulation and the exposures they make.
+//! What is observed with MIRI: the options of a simulation and the exposures they make.
 
-use super::ephemeris::Sight;
-use super::optics::{Band, Detector};
+use super::headers::Builder;
+use super::optics::{APERTURE, Band, Channel, Detector, SHAPE, field_to_telescope};
 use super::pixels::ReadPattern;
-use super::pointing::{Attitude, DITHERS, Time};
+use super::pointing::{Aperture, DITHERS};
+use super::visit::{self, Counts, Names, Readout, Setup};
 use crate::{Error, Result};
 
 /// Options of a simulated MIRI MRS observation.
@@ -54,184 +55,111 @@ impl Options {
     /// # Errors
     /// [`Error::Parameter`] names the option, its value and what is allowed.
     pub fn check(&self) -> Result<()> {
-        let within = |name: &str, value: usize, most: usize| {
-            if (1..=most).contains(&value) {
-                Ok(())
-            } else {
-                Err(Error::parameter(format!(
-                    "{name} is {value}; it must be 1 to {most}"
-                )))
-            }
-        };
-        within("the number of groups", self.groups, 100)?;
-        within("the number of integrations", self.integrations, 50)?;
-        within("the number of dithers", self.dithers, DITHERS.len())?;
+        self.counts().check(DITHERS.len())?;
         if self.bands.is_empty() || self.detectors.is_empty() {
             return Err(Error::parameter(
                 "at least one band and one detector are needed",
             ));
         }
-        if !(self.brightness >= 0.0 && self.brightness <= 1e3) {
-            return Err(Error::parameter(format!(
-                "brightness is {}; it must be 0 to 1000",
-                self.brightness
-            )));
+        visit::check_brightness(self.brightness)
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            groups: self.groups,
+            integrations: self.integrations,
+            dithers: self.dithers,
         }
-        Ok(())
     }
 }
 
-/// Program number of all simulated data: no real program has it.
-pub const PROGRAM: &str = "99001";
-/// Time between exposures, s.
-const OVERHEAD: f64 = 75.0;
-/// Where the background exposures look, arcsec east and north of the target.
-const EMPTY_SKY: (f64, f64) = (214.0, -152.0);
-
-/// One exposure of one detector.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Exposure {
+/// A MIRI detector and setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mrs {
     /// The detector.
     pub detector: Detector,
     /// The band.
     pub band: Band,
-    /// Dither position, from 0, of [`Exposure::dithers`].
-    pub dither: usize,
-    /// Number of dither positions.
-    pub dithers: usize,
-    /// Groups in an integration.
-    pub groups: usize,
-    /// Integrations.
-    pub integrations: usize,
     /// Readout.
     pub pattern: ReadPattern,
-    /// Empty sky instead of the planet.
-    pub background: bool,
-    /// Exposures of this visit, both detectors counted.
-    pub visit_exposures: usize,
-    /// Start of the visit, s after the epoch.
-    pub visit_start: f64,
-    /// Start of the exposure, s after the epoch.
-    pub start: f64,
-    /// Middle of all exposures of the visit, s after the epoch.
-    pub visit_middle: f64,
 }
+
+/// One exposure of one detector.
+pub type Exposure = visit::Exposure<Mrs>;
 
 /// The exposures of the planet, or of empty sky, in order of time; detectors within a time.
 pub fn exposures(options: &Options, background: bool) -> Vec<Exposure> {
-    let bands = options.bands.len();
-    let duration = duration(options.groups, options.integrations, options.pattern);
-    let slot = duration + OVERHEAD;
-    let count = bands * options.dithers;
-    // the sky is observed after the planet
-    let visit_start = if background {
-        slot * count as f64 + 600.0
-    } else {
-        0.0
-    };
-    let mut out = Vec::new();
-    for (b, band) in options.bands.iter().enumerate() {
-        for dither in 0..options.dithers {
-            for detector in &options.detectors {
-                out.push(Exposure {
-                    detector: *detector,
-                    band: *band,
-                    dither,
-                    dithers: options.dithers,
-                    groups: options.groups,
-                    integrations: options.integrations,
-                    pattern: options.pattern,
-                    background,
-                    visit_exposures: 2 * count,
-                    visit_start,
-                    start: visit_start + slot * (b * options.dithers + dither) as f64,
-                    visit_middle: visit_start + 0.5 * (slot * (count as f64 - 1.0) + duration),
-                });
-            }
-        }
-    }
-    out
-}
-
-/// Time from the first reset to the last read, s: one reset frame between integrations.
-fn duration(groups: usize, integrations: usize, pattern: ReadPattern) -> f64 {
-    ((groups * integrations + integrations - 1) * pattern.clocks().1) as f64 * 1e-5
-}
-
-impl Exposure {
-    /// Length, s.
-    pub fn duration(&self) -> f64 {
-        duration(self.groups, self.integrations, self.pattern)
-    }
-    /// Time on the target without resets, s.
-    pub fn exposure_time(&self) -> f64 {
-        (self.groups * self.integrations * self.pattern.clocks().1) as f64 * 1e-5
-    }
-    /// Start, middle and end.
-    pub fn times(&self) -> [Time; 3] {
-        [0.0, 0.5, 1.0].map(|f| Time {
-            dt: self.start + f * self.duration(),
-        })
-    }
-    /// Start, middle and end of an integration (from 0).
-    pub fn integration_times(&self, integration: usize) -> [Time; 3] {
-        let frame = self.pattern.frame_time();
-        let start = self.start + ((self.groups + 1) * integration) as f64 * frame;
-        [0.0, 0.5, 1.0].map(|f| Time {
-            dt: start + f * self.groups as f64 * frame,
-        })
-    }
-    /// End of a group (from 0) of an integration.
-    pub fn group_end(&self, integration: usize, group: usize) -> Time {
-        Time {
-            dt: self.integration_times(integration)[0].dt
-                + (group + 1) as f64 * self.pattern.frame_time(),
-        }
-    }
-    /// Geometry of the target in the middle of the exposure.
-    pub fn sight(&self) -> Sight {
-        Sight::at(self.times()[1].dt)
-    }
-    /// Position angle of V3 at the aperture: away from the Sun when the visit starts.
-    pub fn roll(&self) -> f64 {
-        Sight::at(self.visit_start).antisolar_angle()
-    }
-    /// Attitude of the telescope, which tracks the target.
-    pub fn attitude(&self) -> Attitude {
-        let sky = if self.background {
-            EMPTY_SKY
-        } else {
-            (0.0, 0.0)
+    let of = |band: &Band| -> Vec<Mrs> {
+        let setup = |detector: &Detector| Mrs {
+            detector: *detector,
+            band: *band,
+            pattern: options.pattern,
         };
-        Attitude::new(&self.sight(), self.roll(), DITHERS[self.dither], sky)
+        options.detectors.iter().map(setup).collect()
+    };
+    let together: Vec<Vec<Mrs>> = options.bands.iter().map(of).collect();
+    visit::exposures(&together, options.counts(), background)
+}
+
+impl Setup for Mrs {
+    fn detector(&self) -> &'static str {
+        self.detector.name()
     }
-    /// Observation number.
-    pub fn observation(&self) -> &'static str {
-        if self.background { "002" } else { "001" }
+    fn readout(&self) -> Readout {
+        Readout {
+            name: self.pattern.name(),
+            frame_ticks: self.pattern.clocks().1,
+            frames: 1,
+            samples: self.pattern.samples(),
+            resets: 0,
+        }
     }
-    /// Activity identifier: one for each band.
-    pub fn activity(&self) -> String {
-        format!("{:02}", 1 + 2 * self.band as usize)
+    fn aperture(&self) -> Aperture {
+        APERTURE
     }
-    /// File name without suffix: `jw99001001001_02101_00001_mirifulong`.
-    pub fn root(&self) -> String {
-        format!(
-            "jw{PROGRAM}{}001_021{}_{:05}_{}",
-            self.observation(),
-            self.activity(),
-            self.dither + 1,
-            self.detector.name().to_ascii_lowercase()
+    fn dither(&self, position: usize) -> (f64, f64) {
+        DITHERS[position % DITHERS.len()]
+    }
+    /// The larger channel's field.
+    fn corners(&self) -> [(f64, f64); 4] {
+        let c = Channel::get(self.detector.channel_numbers()[1]);
+        let (a, b) = (c.half_length, 0.5 * c.slice_width * c.slices as f64);
+        [(-a, -b), (a, -b), (a, b), (-a, b)].map(|(x, y)| field_to_telescope(x, y))
+    }
+    fn shape(&self) -> (usize, usize) {
+        SHAPE
+    }
+    fn labels(&self) -> [u64; 2] {
+        [self.detector as u64, self.band as u64]
+    }
+    /// An activity for each band.
+    fn sequence(&self) -> (&'static str, String) {
+        ("02", format!("{:02}", 1 + 2 * self.band as usize))
+    }
+    fn names(&self) -> Names {
+        Names {
+            instrument: "MIRI",
+            exposure: "MIR_MRS",
+            template: "MIRI Medium Resolution Spectroscopy",
+            aperture: "MIRIFU_CHANNEL1A",
+            sca: self.detector.sca(),
+            axes: (1, 2),
+        }
+    }
+    fn configuration(&self, b: &mut Builder) {
+        b.put("CHANNEL", self.detector.channels(), "Instrument channel")
+            .put("BAND", self.band.name(), "MRS wavelength band")
+            .put("CCCSTATE", "OPEN", "Contamination control cover state")
+            .put("LAMP", "OFF", "Internal lamp state");
+    }
+    fn dithering(&self, b: &mut Builder) {
+        b.put(
+            "DITHDIRC",
+            "NEGATIVE",
+            "Direction of dither pattern offsets",
         )
-    }
-    /// Labels of this exposure's random numbers.
-    pub fn labels(&self, purpose: u64) -> [u64; 5] {
-        [
-            purpose,
-            self.detector as u64,
-            self.band as u64,
-            self.dither as u64,
-            u64::from(self.background),
-        ]
+        .put("DITHOPFR", "EXTENDED-SOURCE", "Dither pattern optimization")
+        .put("MRSPRCHN", "ALL", "Optimized MRS channel");
     }
 }
 

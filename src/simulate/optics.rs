@@ -10,6 +10,7 @@
 //! Coordinates: detector pixels `x`, `y` from 0; `alpha` along and `beta` across slices, arcsec;
 //! wavelength in micron; telescope coordinates V2, V3 in arcsec.
 
+use super::pointing::Aperture;
 use super::polynomial::Polynomial2;
 
 /// Detector rows and columns.
@@ -20,6 +21,12 @@ pub const REFERENCE_COLUMNS: usize = 4;
 pub const BORESIGHT: (f64, f64) = (-503.654, -318.742);
 /// Angle from V3 to the aperture's ideal Y axis, degrees (`V3I_YANG`).
 pub const IDEAL_ANGLE: f64 = 8.394_241_2;
+/// The aperture the telescope points with.
+pub const APERTURE: Aperture = Aperture {
+    boresight: BORESIGHT,
+    ideal_angle: IDEAL_ANGLE,
+    parity: 1,
+};
 /// Rotation of the slicer's `alpha` axis from V2, degrees.
 const SLICER_ANGLE: f64 = 8.4;
 

@@ -1,7 +1,7 @@
 //! Times, telescope attitude and dithers of the simulated exposures.
 
 use super::ephemeris::{self, EPOCH_MJD, Sight, TDB_MINUS_UTC, Vector, cross, direction, dot};
-use super::optics::{BORESIGHT, IDEAL_ANGLE, field_to_telescope};
+use super::optics::field_to_telescope;
 
 /// A moment of the observation.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -67,7 +67,7 @@ fn civil(mjd: i64) -> (i64, i64, i64) {
     )
 }
 
-/// Offsets of the four-point dither in the aperture's ideal frame, arcsec: 1.5 or 1.75 pixels along and
+/// Offsets of the four-point dither of MIRI in the aperture's ideal frame, arcsec: 1.5 or 1.75 pixels along and
 /// 2.5 slices of channel 1 across.
 pub const DITHERS: [(f64, f64); 4] = [
     (0.294, -0.4425),
@@ -76,9 +76,22 @@ pub const DITHERS: [(f64, f64); 4] = [
     (0.343, 0.4425),
 ];
 
+/// The aperture the telescope points with: its reference point and its ideal frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Aperture {
+    /// Reference point in V2, V3, arcsec.
+    pub boresight: (f64, f64),
+    /// Angle from V3 to the ideal Y axis, degrees (`V3I_YANG`).
+    pub ideal_angle: f64,
+    /// 1 where the ideal X axis runs as V2 does, -1 where against it (`VPARITY`).
+    pub parity: i8,
+}
+
 /// Attitude of the telescope during an exposure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attitude {
+    /// The aperture of the reference point.
+    pub aperture: Aperture,
     /// Sky position of the aperture's reference point, degrees.
     pub reference: (f64, f64),
     /// Position angle of V3 at the reference point, degrees.
@@ -104,10 +117,17 @@ fn offset(ra: f64, dec: f64, east: f64, north: f64) -> (f64, f64) {
 impl Attitude {
     /// The attitude that puts the target at `dither` (arcsec, ideal frame) from the reference point, or
     /// the point `sky` (arcsec east and north) away from the target for a background exposure.
-    pub fn new(sight: &Sight, roll: f64, dither: (f64, f64), sky: (f64, f64)) -> Self {
-        let a = IDEAL_ANGLE.to_radians();
+    pub fn new(
+        sight: &Sight,
+        aperture: Aperture,
+        roll: f64,
+        dither: (f64, f64),
+        sky: (f64, f64),
+    ) -> Self {
+        let a = aperture.ideal_angle.to_radians();
         let (s, c) = (libm::sin(a), libm::cos(a));
-        let (v2, v3) = (dither.0 * c + dither.1 * s, dither.1 * c - dither.0 * s);
+        let x = f64::from(aperture.parity) * dither.0;
+        let (v2, v3) = (x * c + dither.1 * s, dither.1 * c - x * s);
         let r = roll.to_radians();
         let (sr, cr) = (libm::sin(r), libm::cos(r));
         let (east, north) = (v2 * cr + v3 * sr, v3 * cr - v2 * sr);
@@ -120,7 +140,7 @@ impl Attitude {
         let u = cross(n, e);
         let to_v3: Vector = std::array::from_fn(|i| sr * e[i] + cr * u[i]);
         let to_v2: Vector = std::array::from_fn(|i| cr * e[i] - sr * u[i]);
-        let (b2, b3) = (BORESIGHT.0 / 3600.0, BORESIGHT.1 / 3600.0);
+        let (b2, b3) = (aperture.boresight.0 / 3600.0, aperture.boresight.1 / 3600.0);
         let m = direction(b2, b3);
         let f2 = ephemeris::unit(cross([0.0, 0.0, 1.0], m));
         let f3 = cross(m, f2);
@@ -129,6 +149,7 @@ impl Attitude {
             std::array::from_fn(|i| m[k] * n[i] + f2[k] * to_v2[i] + f3[k] * to_v3[i])
         });
         let mut out = Self {
+            aperture,
             reference,
             roll,
             va_scale: 1.0,
@@ -160,21 +181,23 @@ impl Attitude {
 
     /// Sky direction (unit vector) of a telescope position (V2, V3 in arcsec).
     pub fn sky(&self, v2: f64, v3: f64) -> Vector {
-        let v2 = BORESIGHT.0 + (v2 - BORESIGHT.0) * self.va_scale;
-        let v3 = BORESIGHT.1 + (v3 - BORESIGHT.1) * self.va_scale;
+        let (b2, b3) = self.aperture.boresight;
+        let v2 = b2 + (v2 - b2) * self.va_scale;
+        let v3 = b3 + (v3 - b3) * self.va_scale;
         let d = direction(v2 / 3600.0, v3 / 3600.0);
         std::array::from_fn(|i| (0..3).map(|k| d[k] * self.axes[k][i]).sum())
     }
 
     /// Telescope position (V2, V3 in arcsec) of a sky direction.
     pub fn telescope(&self, sky: Vector) -> (f64, f64) {
+        let (b2, b3) = self.aperture.boresight;
         let v: Vector = std::array::from_fn(|k| dot(sky, self.axes[k]));
         let (v2, v3) = ephemeris::angles(v);
         let v2 = if v2 > 180.0 { v2 - 360.0 } else { v2 } * 3600.0;
         let v3 = v3 * 3600.0;
         (
-            BORESIGHT.0 + (v2 - BORESIGHT.0) / self.va_scale,
-            BORESIGHT.1 + (v3 - BORESIGHT.1) / self.va_scale,
+            b2 + (v2 - b2) / self.va_scale,
+            b3 + (v3 - b3) / self.va_scale,
         )
     }
 
@@ -227,6 +250,7 @@ impl FieldMap {
 
 #[cfg(test)]
 mod tests {
+    use super::super::optics::{APERTURE, BORESIGHT, IDEAL_ANGLE};
     use super::*;
 
     #[test]
@@ -245,7 +269,7 @@ mod tests {
         let sight = Sight::at(500.0);
         let roll = sight.antisolar_angle();
         for dither in DITHERS {
-            let att = Attitude::new(&sight, roll, dither, (0.0, 0.0));
+            let att = Attitude::new(&sight, APERTURE, roll, dither, (0.0, 0.0));
             let (v2, v3) = att.telescope(direction(sight.radec.0, sight.radec.1));
             let a = IDEAL_ANGLE.to_radians();
             let (d2, d3) = (v2 - BORESIGHT.0, v3 - BORESIGHT.1);
@@ -262,7 +286,7 @@ mod tests {
     #[test]
     fn attitude_is_a_rotation_that_keeps_its_reference() {
         let sight = Sight::at(0.0);
-        let att = Attitude::new(&sight, 63.0, (0.1, 0.2), (0.0, 0.0));
+        let att = Attitude::new(&sight, APERTURE, 63.0, (0.1, 0.2), (0.0, 0.0));
         let back = ephemeris::angles(att.sky(BORESIGHT.0, BORESIGHT.1));
         assert!(
             (back.0 - att.reference.0).abs() < 1e-10 && (back.1 - att.reference.1).abs() < 1e-10
@@ -281,7 +305,7 @@ mod tests {
     #[test]
     fn field_map_agrees_with_the_full_transform() {
         let sight = Sight::at(0.0);
-        let att = Attitude::new(&sight, 63.0, DITHERS[0], (0.0, 0.0));
+        let att = Attitude::new(&sight, APERTURE, 63.0, DITHERS[0], (0.0, 0.0));
         let map = att.field_map(sight.radec.0, sight.radec.1);
         for (alpha, beta) in [(3.0, -3.5), (-1.0, 2.0)] {
             let (v2, v3) = field_to_telescope(alpha, beta);

@@ -12,8 +12,8 @@ use super::ephemeris::{LIGHT, RADII, ROTATION, Sight};
 const STEP: f64 = 0.05;
 const HALF: usize = 92;
 const SIZE: usize = 2 * HALF + 1;
-/// Wavelengths (micron) at which the maps are blurred; linear between them.
-const NODES: [f64; 8] = [4.7, 6.0, 7.8, 10.0, 13.0, 17.0, 22.0, 29.5];
+/// Number of wavelengths at which the maps are blurred; linear between them.
+const NODES: usize = 8;
 /// Maps: darkened continuum, belts, emission.
 const MAPS: usize = 3;
 
@@ -21,7 +21,7 @@ const MAPS: usize = 3;
 #[derive(Debug, Clone)]
 pub struct Scene {
     /// Blurred maps, `[map][node][north][east]`, 0 to about 1.
-    maps: Vec<[Vec<f32>; NODES.len()]>,
+    maps: Vec<[Vec<f32>; NODES]>,
     /// Recession of the surface relative to the centre per arcsec along the equator, km/s.
     spin: f64,
     /// Sine and cosine of the pole's position angle.
@@ -29,12 +29,39 @@ pub struct Scene {
     recession: f64,
     spectrum: Spectrum,
     brightness: f64,
+    range: &'static Range,
 }
 
-/// Full width at half maximum of the point-spread function (arcsec) at a wavelength in micron
+/// A range of wavelengths: the planet's spectrum and the telescope's blur there.
+#[derive(Debug)]
+struct Range {
+    /// First and last wavelength, micron.
+    limits: (f64, f64),
+    /// Wavelengths (micron) at which the maps are blurred.
+    nodes: [f64; NODES],
+    /// Full width at half maximum of the point-spread function (arcsec) at a wavelength.
+    width: fn(f64) -> f64,
+    /// Light of the sky and the telescope, MJy/sr.
+    background: fn(f64) -> f64,
+    /// Continuum: (micron, log10 of MJy/sr).
+    continuum: &'static [(f64, f64)],
+    /// Broad absorption: centre and width (micron), depth.
+    bands: &'static [(f64, f64, f64)],
+    /// Bands of molecules.
+    branches: &'static [Branches],
+    /// Single lines in emission: (micron, strength).
+    lines: &'static [(f64, f64)],
+}
+
+/// Full width at half maximum of MIRI's point-spread function (arcsec) at a wavelength in micron
 /// (Law et al. 2023, doi:10.3847/1538-3881/acdddc, equation 1).
 pub fn psf_width(wave: f64) -> f64 {
     0.033 * wave + 0.106
+}
+
+/// The same for the near-infrared spectrograph, nominal: the mean along and across its slices.
+pub fn near_psf_width(wave: f64) -> f64 {
+    0.086 + 0.021 * wave
 }
 
 /// Zodiacal light and the telescope's own emission, MJy/sr.
@@ -43,9 +70,23 @@ pub fn background(wave: f64) -> f64 {
     7.0 + 38.0 * w * w * w * w
 }
 
+/// Zodiacal light in the near infrared, MJy/sr.
+pub fn near_background(wave: f64) -> f64 {
+    0.2 + 0.02 * wave
+}
+
 impl Scene {
-    /// The planet as seen at `sight`, `brightness` times its nominal radiance (0: empty sky).
+    /// The planet as seen at `sight` in the mid infrared, `brightness` times its nominal radiance (0: empty sky).
     pub fn new(sight: &Sight, brightness: f64) -> Self {
+        Self::within(&MID_INFRARED, sight, brightness)
+    }
+
+    /// The same in the near infrared, where it reflects sunlight.
+    pub fn near_infrared(sight: &Sight, brightness: f64) -> Self {
+        Self::within(&NEAR_INFRARED, sight, brightness)
+    }
+
+    fn within(range: &'static Range, sight: &Sight, brightness: f64) -> Self {
         let maps = paint(sight);
         let pa = sight.pole_angle.to_radians();
         let lat = sight.sub_observer.0.to_radians();
@@ -53,20 +94,21 @@ impl Scene {
         Self {
             maps: maps
                 .into_iter()
-                .map(|m| std::array::from_fn(|k| blur(&m, psf_width(NODES[k]))))
+                .map(|m| std::array::from_fn(|k| blur(&m, (range.width)(range.nodes[k]))))
                 .collect(),
             spin: ROTATION.to_radians() * km_per_arcsec * libm::cos(lat),
             pole: (libm::sin(pa), libm::cos(pa)),
             recession: sight.recession,
-            spectrum: Spectrum::new(),
+            spectrum: Spectrum::new(range),
             brightness,
+            range,
         }
     }
 
     /// Radiance (MJy/sr) at tangent-plane offsets from the planet's centre (arcsec east, north) and
     /// wavelength (micron, in the telescope's frame), background included.
     pub fn radiance(&self, east: f64, north: f64, wave: f64) -> f64 {
-        let sky = background(wave);
+        let sky = (self.range.background)(wave);
         if self.brightness == 0.0 {
             return sky;
         }
@@ -82,11 +124,9 @@ impl Scene {
         }
         let (ix, iy) = (fx as usize, fy as usize);
         let (tx, ty) = (fx - ix as f64, fy - iy as f64);
-        let k = NODES[1..NODES.len() - 1]
-            .iter()
-            .filter(|n| **n <= wave)
-            .count();
-        let tw = ((wave - NODES[k]) / (NODES[k + 1] - NODES[k])).clamp(0.0, 1.0);
+        let nodes = &self.range.nodes;
+        let k = nodes[1..NODES - 1].iter().filter(|n| **n <= wave).count();
+        let tw = ((wave - nodes[k]) / (nodes[k + 1] - nodes[k])).clamp(0.0, 1.0);
         let at = iy * SIZE + ix;
         let sample = |map: usize| {
             let plane = |k: usize| {
@@ -214,18 +254,81 @@ struct Factors {
     emission: f64,
 }
 
-/// The planet's spectrum on a logarithmic wavelength grid fine against the resolving power of 3,000.
+/// The planet's spectrum on a logarithmic wavelength grid fine against a resolving power of 3,000.
 #[derive(Debug, Clone)]
 struct Spectrum {
+    first: f64,
     table: Vec<[f32; 3]>,
 }
 
-const FIRST: f64 = 4.6;
-const LAST: f64 = 29.6;
 /// Samples per unit of ln(wavelength).
 const DENSITY: f64 = 18_000.0;
 
-/// Continuum: (micron, log10 of MJy/sr).
+const MID_INFRARED: Range = Range {
+    limits: (4.6, 29.6),
+    nodes: [4.7, 6.0, 7.8, 10.0, 13.0, 17.0, 22.0, 29.5],
+    width: psf_width,
+    background,
+    continuum: &CONTINUUM,
+    bands: &[],
+    branches: &BRANCHES,
+    lines: &LINES,
+};
+
+const NEAR_INFRARED: Range = Range {
+    limits: (0.55, 5.5),
+    nodes: [0.6, 1.2, 1.9, 2.6, 3.3, 4.0, 4.7, 5.4],
+    width: near_psf_width,
+    background: near_background,
+    continuum: &[
+        (0.55, 4.32),
+        (0.8, 4.40),
+        (1.1, 4.44),
+        (1.6, 4.40),
+        (2.2, 4.34),
+        (2.8, 4.24),
+        (3.3, 4.10),
+        (3.8, 4.16),
+        (4.3, 4.34),
+        (4.8, 4.50),
+        (5.1, 4.46),
+        (5.5, 4.40),
+    ],
+    bands: &[
+        (0.62, 0.010, 0.25),
+        (0.73, 0.012, 0.5),
+        (0.89, 0.02, 1.0),
+        (1.15, 0.04, 0.9),
+        (1.39, 0.06, 1.7),
+        (1.75, 0.10, 1.8),
+        (2.00, 0.05, 0.6),
+        (2.32, 0.17, 2.0),
+    ],
+    branches: &[
+        Branches(4313.0, 5.2, 0.7, false, 0.6),  // CH4 nu3 + nu4
+        Branches(3019.0, 5.24, 1.6, false, 1.8), // CH4 nu3
+        Branches(2830.0, 5.2, 0.6, false, 0.3),  // CH4 nu2 + nu4
+        Branches(2600.0, 5.2, 0.4, false, 0.2),  // CH4 2 nu4
+        Branches(2200.0, 3.88, 0.5, false, 0.4), // CH3D nu2
+        Branches(2143.0, 1.92, 0.9, true, 0.0),  // CO 1-0
+        Branches(1892.0, 4.45, 0.8, false, 0.5), // PH3, CH3D and NH3 overtones together
+    ],
+    // trihydrogen cation, and molecular hydrogen 1-0 S(1)
+    lines: &[
+        (2.1218, 0.5),
+        (2.0930, 0.3),
+        (3.4130, 0.8),
+        (3.4548, 0.7),
+        (3.5336, 0.9),
+        (3.6210, 0.6),
+        (3.6675, 0.7),
+        (3.9530, 1.0),
+        (3.9860, 0.6),
+        (4.0440, 0.4),
+    ],
+};
+
+/// Continuum of the mid infrared: (micron, log10 of MJy/sr).
 const CONTINUUM: [(f64, f64); 12] = [
     (4.6, 4.28),
     (5.2, 4.36),
@@ -243,8 +346,10 @@ const CONTINUUM: [(f64, f64); 12] = [
 
 /// A molecular band: centre (1/cm), rotational constant (1/cm), strongest line, whether in emission,
 /// and strength of the unresolved middle (Q branch).
+#[derive(Debug)]
 struct Branches(f64, f64, f64, bool, f64);
 
+/// Bands in the mid infrared.
 const BRANCHES: [Branches; 10] = [
     Branches(1595.0, 9.3, 0.9, false, 0.3),  // H2O nu2
     Branches(1892.0, 4.45, 0.8, false, 0.5), // PH3, CH3D and NH3 overtones together
@@ -258,7 +363,7 @@ const BRANCHES: [Branches; 10] = [
     Branches(629.0, 0.15, 0.3, true, 0.8),   // C4H2 nu8
 ];
 
-/// Single lines in emission: (micron, strength): molecular hydrogen S(0) to S(5).
+/// Single lines in emission in the mid infrared: (micron, strength): molecular hydrogen S(0) to S(5).
 const LINES: [(f64, f64); 6] = [
     (28.2188, 0.8),
     (17.0348, 1.2),
@@ -269,16 +374,24 @@ const LINES: [(f64, f64); 6] = [
 ];
 
 impl Spectrum {
-    fn new() -> Self {
-        let n = (libm::log(LAST / FIRST) * DENSITY) as usize + 2;
+    fn new(range: &Range) -> Self {
+        let (first, last) = range.limits;
+        let n = (libm::log(last / first) * DENSITY) as usize + 2;
         let waves: Vec<f64> = (0..n)
-            .map(|i| FIRST * libm::exp(i as f64 / DENSITY))
+            .map(|i| first * libm::exp(i as f64 / DENSITY))
             .collect();
-        let mut depth = vec![0.0; n];
+        let broad = |wave: &f64| -> f64 {
+            let one = |(centre, width, depth): &(f64, f64, f64)| {
+                let d = (wave - centre) / width;
+                depth * libm::exp(-d * d)
+            };
+            range.bands.iter().map(one).sum()
+        };
+        let mut depth: Vec<f64> = waves.iter().map(broad).collect();
         let mut emission = vec![0.0; n];
         // adds a Gaussian line of resolving power `r`
         let line = |to: &mut [f64], wave: f64, strength: f64, r: f64| {
-            let middle = libm::log(wave / FIRST) * DENSITY;
+            let middle = libm::log(wave / first) * DENSITY;
             let sigma = DENSITY / r / 2.354_820_045_030_949;
             let (lo, hi) = (
                 (middle - 5.0 * sigma).max(0.0) as usize,
@@ -289,7 +402,7 @@ impl Spectrum {
                 *t += strength * libm::exp(-0.5 * d * d);
             }
         };
-        for b in &BRANCHES {
+        for b in range.branches {
             let to: &mut [f64] = if b.3 { &mut emission } else { &mut depth };
             // thermal population at 150 K: kT = 104 1/cm; relative to the strongest line
             let weight = |j: f64| (2.0 * j + 1.0) * libm::exp(-b.1 * j * (j + 1.0) / 104.0);
@@ -304,17 +417,18 @@ impl Spectrum {
             }
             line(to, 1e4 / b.0, b.4, 400.0);
         }
-        for (wave, strength) in LINES {
-            line(&mut emission, wave, strength, 2600.0);
+        for (wave, strength) in range.lines {
+            line(&mut emission, *wave, *strength, 2600.0);
         }
         let table = (0..n)
             .map(|i| {
                 let w = waves[i];
-                let k = CONTINUUM[1..CONTINUUM.len() - 1]
+                let continuum = range.continuum;
+                let k = continuum[1..continuum.len() - 1]
                     .iter()
                     .filter(|c| c.0 <= w)
                     .count();
-                let (a, b) = (CONTINUUM[k], CONTINUUM[k + 1]);
+                let (a, b) = (continuum[k], continuum[k + 1]);
                 let log = a.1 + (b.1 - a.1) * (w - a.0) / (b.0 - a.0);
                 [
                     libm::pow(10.0, log) as f32,
@@ -323,11 +437,11 @@ impl Spectrum {
                 ]
             })
             .collect();
-        Self { table }
+        Self { first, table }
     }
 
     fn at(&self, wave: f64) -> Factors {
-        let f = (libm::log(wave / FIRST) * DENSITY).clamp(0.0, (self.table.len() - 2) as f64);
+        let f = (libm::log(wave / self.first) * DENSITY).clamp(0.0, (self.table.len() - 2) as f64);
         let i = f as usize;
         let t = f - i as f64;
         let v = |k: usize| {

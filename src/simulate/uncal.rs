@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::headers::{correction, moving_target, primary, science};
-use super::observation::Exposure;
-use super::optics::{BORESIGHT, SHAPE};
 use super::pointing::Time;
+use super::visit::{Exposure, Setup};
 use crate::Result;
 use crate::formats::asdf::{Node, fits_extension};
 use crate::formats::fits::{Card, Header, Table, TableBuilder, Value, Writer};
@@ -19,29 +18,32 @@ fn numbered(mut header: Header) -> Header {
     header
 }
 
-/// Writes `counts` (`[integration][group][row][column]`) and the reference output of an exposure.
+/// Writes `counts` (`[integration][group][row][column]`) and, where there is one, the reference output
+/// (a quarter of the rows) of an exposure.
 ///
 /// # Errors
 /// [`crate::Error::Io`] where writing fails.
-pub fn write(path: &Path, e: &Exposure, counts: &[u16], reference: &[u16]) -> Result<()> {
+pub fn write<S: Setup>(
+    path: &Path,
+    e: &Exposure<S>,
+    counts: &[u16],
+    reference: Option<&[u16]>,
+) -> Result<()> {
+    let (ny, nx) = e.setup.shape();
     let mut writer = Writer::create(path, false)?;
     let (primary, science) = (primary(e), science(e));
     let tree = fits_extension(&metadata(&primary, &science))?;
     writer.empty(&primary)?;
-    writer.image::<u16>(
-        &numbered(science),
-        &[e.integrations, e.groups, SHAPE.0, SHAPE.1],
-    )?;
+    writer.image::<u16>(&numbered(science), &[e.integrations, e.groups, ny, nx])?;
     writer.put(0, counts)?;
     let (header, table) = moving_target_table(e);
     writer.table(&numbered(header), &table)?;
-    let mut header = Header::new();
-    header.push(Card::new("EXTNAME", "REFOUT", "extension name"));
-    writer.image::<u16>(
-        &numbered(header),
-        &[e.integrations, e.groups, SHAPE.0 / 4, SHAPE.1],
-    )?;
-    writer.put(0, reference)?;
+    if let Some(reference) = reference {
+        let mut header = Header::new();
+        header.push(Card::new("EXTNAME", "REFOUT", "extension name"));
+        writer.image::<u16>(&numbered(header), &[e.integrations, e.groups, ny / 4, nx])?;
+        writer.put(0, reference)?;
+    }
     for (header, table) in [group_table(e), integration_table(e)] {
         writer.table(&numbered(header), &table)?;
     }
@@ -74,13 +76,14 @@ fn metadata(primary: &Header, science: &Header) -> Node {
 }
 
 /// Position of the target at the start, middle and end of the exposure.
-fn moving_target_table(e: &Exposure) -> (Header, Table) {
+fn moving_target_table<S: Setup>(e: &Exposure<S>) -> (Header, Table) {
     let times = e.times();
     let texts: Vec<String> = times.iter().map(|t| t.iso()).collect();
     let rows: Vec<_> = times.iter().map(|t| moving_target(e, *t)).collect();
     let pixel = |axis: usize| -> Vec<f32> {
         // position on a notional 0.2 arcsec grid centred in the aperture
-        let (name, zero) = [("mt_v2", BORESIGHT.0), ("mt_v3", BORESIGHT.1)][axis];
+        let (v2, v3) = e.setup.aperture().boresight;
+        let (name, zero) = [("mt_v2", v2), ("mt_v3", v3)][axis];
         let value = |row: &Vec<(&str, f64)>| row.iter().find(|c| c.0 == name).map_or(0.0, |c| c.1);
         rows.iter()
             .map(|r| ((value(r) - zero) / 0.2 + 500.0) as f32)
@@ -101,7 +104,7 @@ fn moving_target_table(e: &Exposure) -> (Header, Table) {
 }
 
 /// End of every group.
-fn group_table(e: &Exposure) -> (Header, Table) {
+fn group_table<S: Setup>(e: &Exposure<S>) -> (Header, Table) {
     let keys: Vec<(usize, usize)> = (0..e.integrations)
         .flat_map(|i| (0..e.groups).map(move |g| (i, g)))
         .collect();
@@ -152,8 +155,8 @@ fn group_table(e: &Exposure) -> (Header, Table) {
             26,
             &texts.iter().map(String::as_str).collect::<Vec<_>>(),
         )
-        .i16("number_of_columns", &vec![SHAPE.1 as i16; n])
-        .i16("number_of_rows", &vec![SHAPE.0 as i16; n])
+        .i16("number_of_columns", &vec![e.setup.shape().1 as i16; n])
+        .i16("number_of_rows", &vec![e.setup.shape().0 as i16; n])
         .i16("number_of_gaps", &vec![0; n])
         .i16("completion_code_number", &vec![0; n])
         .text("completion_code_text", 36, &vec!["COMPLETE"; n])
@@ -163,7 +166,7 @@ fn group_table(e: &Exposure) -> (Header, Table) {
 }
 
 /// Start, middle and end of every integration.
-fn integration_table(e: &Exposure) -> (Header, Table) {
+fn integration_table<S: Setup>(e: &Exposure<S>) -> (Header, Table) {
     let times: Vec<[Time; 3]> = (0..e.integrations)
         .map(|i| e.integration_times(i))
         .collect();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::block::{Blocks, Digest, digest};
-use super::datatype::{ByteOrder, Datatype, Element, shape_from_node};
+use super::datatype::{ByteOrder, Datatype, Element, Field, shape_from_node};
 use super::elements::{self, Layout, count, decode, decode_inline, decode_text, flatten};
 use super::node::{Node, Value};
 use crate::error::{Error, Result};
@@ -145,6 +145,17 @@ impl NdArray {
             ByteOrder::Little,
             shape.to_vec(),
         ))
+    }
+
+    /// A table of `n` rows in memory: fields one after the other without padding, each in its own order of bytes. Rows
+    /// that are not whole are left out.
+    pub fn records(fields: Vec<Field>, n: usize, bytes: Vec<u8>) -> Self {
+        let datatype = Datatype::Structured(fields);
+        let size = datatype.size().unwrap_or(usize::MAX).max(1);
+        let n = n.min(bytes.len() / size);
+        let digest = OnceLock::new();
+        let source = Source::Memory(Arc::new(Bytes { bytes, digest }), Storage::Internal);
+        Self::plain(source, datatype, ByteOrder::Little, vec![n])
     }
 
     /// A reference to the data of an HDU of the FITS file the tree will be embedded in.

@@ -13,16 +13,18 @@ use crate::formats::fits::{Card, Header, Value};
 pub const FILE_DATE: &str = "2023-07-13T00:00:00.000";
 
 /// Builds a header block by block.
-struct Builder(Header);
+pub struct Builder(Header);
 
 impl Builder {
-    fn title(&mut self, text: &str) -> &mut Self {
+    /// Title of a block.
+    pub fn title(&mut self, text: &str) -> &mut Self {
         for line in ["", text, ""] {
             self.0.push(Card::commentary("", line));
         }
         self
     }
-    fn put(&mut self, keyword: &str, value: impl Into<Value>, comment: &str) -> &mut Self {
+    /// A card.
+    pub fn put(&mut self, keyword: &str, value: impl Into<Value>, comment: &str) -> &mut Self {
         self.0.push(Card::new(keyword, value, comment));
         self
     }

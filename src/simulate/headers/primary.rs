@@ -3,12 +3,11 @@
 use super::{Builder, FILE_DATE, correction};
 use crate::formats::fits::Header;
 use crate::simulate::ephemeris::{Sight, TARGET};
-use crate::simulate::observation::{Exposure, PROGRAM};
-use crate::simulate::optics::SHAPE;
-use crate::simulate::pointing::{DITHERS, Time};
+use crate::simulate::pointing::Time;
+use crate::simulate::visit::{Exposure, PROGRAM, Setup};
 
 /// The primary header of an exposure.
-pub fn primary(e: &Exposure) -> Header {
+pub fn primary<S: Setup>(e: &Exposure<S>) -> Header {
     let mut b = Builder(Header::new());
     b.put("DATE", FILE_DATE, "UTC date file created")
         .put(
@@ -52,9 +51,10 @@ pub fn primary(e: &Exposure) -> Header {
     b.0
 }
 
-fn observation(b: &mut Builder, e: &Exposure) {
+fn observation<S: Setup>(b: &mut Builder, e: &Exposure<S>) {
     let [start, _, end] = e.times();
     let visit = format!("{PROGRAM}{}001", e.observation());
+    let (group, activity) = e.setup.sequence();
     b.title("Program information")
         .put("TITLE", "Simulated planet (sifu)", "Proposal title")
         .put("PI_NAME", "Simulated", "Principal investigator name")
@@ -81,16 +81,16 @@ fn observation(b: &mut Builder, e: &Exposure) {
         .put("DATE-END", end.iso(), "Date-time end of exposure")
         .put(
             "OBS_ID",
-            format!("V{visit}P00000000021{}", e.activity()),
+            format!("V{visit}P000000000{group}1{activity}"),
             "Programmatic observation identifier",
         )
         .put("VISIT_ID", visit, "Visit identifier")
         .put("PROGRAM", PROGRAM, "Program number")
         .put("OBSERVTN", e.observation(), "Observation number")
         .put("VISIT", "001", "Visit number")
-        .put("VISITGRP", "02", "Visit group identifier")
+        .put("VISITGRP", group, "Visit group identifier")
         .put("SEQ_ID", "1", "Parallel sequence identifier")
-        .put("ACT_ID", e.activity(), "Activity identifier")
+        .put("ACT_ID", activity, "Activity identifier")
         .put(
             "EXPOSURE",
             (e.dither + 1).to_string(),
@@ -99,7 +99,7 @@ fn observation(b: &mut Builder, e: &Exposure) {
         .put("BKGDTARG", e.background, "Background target")
         .put(
             "TEMPLATE",
-            "MIRI Medium Resolution Spectroscopy",
+            e.setup.names().template,
             "Observation template used",
         )
         .put(
@@ -109,7 +109,7 @@ fn observation(b: &mut Builder, e: &Exposure) {
         );
 }
 
-fn visit_and_target(b: &mut Builder, e: &Exposure) {
+fn visit_and_target<S: Setup>(b: &mut Builder, e: &Exposure<S>) {
     let start = Time { dt: e.visit_start };
     b.title("Visit information")
         .put("ENG_QUAL", "OK", "Engineering DB quality indicator")
@@ -187,20 +187,21 @@ fn visit_and_target(b: &mut Builder, e: &Exposure) {
         );
 }
 
-fn exposure(b: &mut Builder, e: &Exposure) {
+fn exposure<S: Setup>(b: &mut Builder, e: &Exposure<S>) {
     let [start, mid, end] = e.times();
-    let frame = e.pattern.frame_time();
+    let (readout, names) = (e.setup.readout(), e.setup.names());
     b.title("Instrument configuration information")
-        .put("INSTRUME", "MIRI", "Instrument used to acquire the data")
+        .put(
+            "INSTRUME",
+            names.instrument,
+            "Instrument used to acquire the data",
+        )
         .put(
             "DETECTOR",
-            e.detector.name(),
+            e.setup.detector(),
             "Name of detector used to acquire the data",
-        )
-        .put("CHANNEL", e.detector.channels(), "Instrument channel")
-        .put("BAND", e.band.name(), "MRS wavelength band")
-        .put("CCCSTATE", "OPEN", "Contamination control cover state")
-        .put("LAMP", "OFF", "Internal lamp state");
+        );
+    e.setup.configuration(b);
     b.title("Exposure parameters")
         .put(
             "EXPCOUNT",
@@ -208,11 +209,11 @@ fn exposure(b: &mut Builder, e: &Exposure) {
             "Running count of exposures in visit",
         )
         .put("EXPRIPAR", "PRIME", "Prime or parallel exposure")
-        .put("EXP_TYPE", "MIR_MRS", "Type of data in the exposure")
+        .put("EXP_TYPE", names.exposure, "Type of data in the exposure")
         .put("EXPSTART", start.mjd(), "[d] exposure start time in MJD")
         .put("EXPMID", mid.mjd(), "[d] exposure mid time in MJD")
         .put("EXPEND", end.mjd(), "[d] exposure end time in MJD")
-        .put("READPATT", e.pattern.name(), "Readout pattern")
+        .put("READPATT", readout.name, "Readout pattern")
         .put("EXSEGNUM", 1, "Sequential segment number")
         .put("EXSEGTOT", 1, "Total number of segments")
         .put("NOUTPUTS", 4, "Number of detector outputs used")
@@ -228,8 +229,12 @@ fn exposure(b: &mut Builder, e: &Exposure) {
             "Ending integration number in this segment",
         )
         .put("NGROUPS", e.groups, "Number of groups in integration")
-        .put("NFRAMES", 1, "Number of frames per group")
-        .put("FRMDIVSR", 1, "Divisor applied to frame-averaged groups")
+        .put("NFRAMES", readout.frames, "Number of frames per group")
+        .put(
+            "FRMDIVSR",
+            readout.frames,
+            "Divisor applied to frame-averaged groups",
+        )
         .put("GROUPGAP", 0, "Number of frames dropped between groups")
         .put(
             "DRPFRMS1",
@@ -243,12 +248,12 @@ fn exposure(b: &mut Builder, e: &Exposure) {
         )
         .put(
             "NSAMPLES",
-            e.pattern.samples(),
+            readout.samples,
             "Number of A/D samples per pixel",
         )
         .put("TSAMPLE", 10.0, "[us] Time between samples")
-        .put("TFRAME", frame, "[s] Time between frames")
-        .put("TGROUP", frame, "[s] Time between groups")
+        .put("TFRAME", readout.frame_time(), "[s] Time between frames")
+        .put("TGROUP", readout.group_time(), "[s] Time between groups")
         .put(
             "EFFINTTM",
             e.exposure_time() / e.integrations as f64,
@@ -257,23 +262,28 @@ fn exposure(b: &mut Builder, e: &Exposure) {
         .put("EFFEXPTM", e.exposure_time(), "[s] Effective exposure time")
         .put("TMEASURE", e.exposure_time(), "[s] Measurement time")
         .put("DURATION", e.duration(), "[s] Total duration of exposure")
-        .put("NRSTSTRT", 0, "Number of reset frames at start of exposure")
+        .put(
+            "NRSTSTRT",
+            readout.resets,
+            "Number of reset frames at start of exposure",
+        )
         .put("NRESETS", 1, "Number of reset frames between integrations")
         .put("ZEROFRAM", false, "Zero frame was downlinked separately")
         .put("DATAPROB", false, "Science telemetry indicated a problem")
-        .put("SCA_NUM", e.detector.sca(), "Sensor Chip Assembly number");
+        .put("SCA_NUM", names.sca, "Sensor Chip Assembly number");
 }
 
-fn subarray_and_dither(b: &mut Builder, e: &Exposure) {
+fn subarray_and_dither<S: Setup>(b: &mut Builder, e: &Exposure<S>) {
+    let (names, (ny, nx)) = (e.setup.names(), e.setup.shape());
     b.title("Subarray parameters")
         .put("SUBARRAY", "FULL", "Subarray used")
         .put("SUBSTRT1", 1, "Starting pixel in axis 1 direction")
         .put("SUBSTRT2", 1, "Starting pixel in axis 2 direction")
-        .put("SUBSIZE1", SHAPE.1, "Number of pixels in axis 1 direction")
-        .put("SUBSIZE2", SHAPE.0, "Number of pixels in axis 2 direction")
-        .put("FASTAXIS", 1, "Fast readout axis direction")
-        .put("SLOWAXIS", 2, "Slow readout axis direction");
-    let (x, y) = DITHERS[e.dither];
+        .put("SUBSIZE1", nx, "Number of pixels in axis 1 direction")
+        .put("SUBSIZE2", ny, "Number of pixels in axis 2 direction")
+        .put("FASTAXIS", names.axes.0, "Fast readout axis direction")
+        .put("SLOWAXIS", names.axes.1, "Slow readout axis direction");
+    let (x, y) = e.setup.dither(e.dither);
     let pattern = match e.dithers {
         1 => "NONE".to_owned(),
         n => format!("{n}-POINT"),
@@ -300,28 +310,18 @@ fn subarray_and_dither(b: &mut Builder, e: &Exposure) {
             "YOFFSET",
             y,
             "[arcsec] Y offset in SI ideal coordinate frame",
-        )
-        .put(
-            "DITHDIRC",
-            "NEGATIVE",
-            "Direction of dither pattern offsets",
-        )
-        .put("DITHOPFR", "EXTENDED-SOURCE", "Dither pattern optimization")
-        .put("MRSPRCHN", "ALL", "Optimized MRS channel");
+        );
+    e.setup.dithering(b);
     b.title("Aperture information")
-        .put(
-            "APERNAME",
-            "MIRIFU_CHANNEL1A",
-            "S&OC PRD science aperture used",
-        )
+        .put("APERNAME", names.aperture, "S&OC PRD science aperture used")
         .put(
             "PPS_APER",
-            "MIRIFU_CHANNEL1A",
+            names.aperture,
             "original AperName supplied by PPS",
         );
 }
 
-fn times(b: &mut Builder, e: &Exposure) {
+fn times<S: Setup>(b: &mut Builder, e: &Exposure<S>) {
     let [start, mid, end] = e.times();
     let attitude = e.attitude();
     b.title("Velocity aberration correction information")

@@ -3,12 +3,11 @@
 use super::Builder;
 use crate::formats::fits::Header;
 use crate::simulate::ephemeris::{Sight, Vector, angles, direction, norm};
-use crate::simulate::observation::Exposure;
-use crate::simulate::optics::{BORESIGHT, Channel, IDEAL_ANGLE, field_to_telescope};
 use crate::simulate::pointing::Time;
+use crate::simulate::visit::{Exposure, Setup};
 
 /// The header of the `SCI` extension of an exposure, without structure cards.
-pub fn science(e: &Exposure) -> Header {
+pub fn science<S: Setup>(e: &Exposure<S>) -> Header {
     let [start, mid, end] = e.times();
     let sight = e.sight();
     let attitude = e.attitude();
@@ -77,7 +76,8 @@ pub fn science(e: &Exposure) -> Header {
             );
         }
     }
-    let aperture = attitude.roll + IDEAL_ANGLE;
+    let frame = attitude.aperture;
+    let aperture = attitude.roll + frame.ideal_angle;
     b.put(
         "PA_APER",
         aperture - 360.0 * (aperture / 360.0).floor(),
@@ -107,22 +107,22 @@ pub fn science(e: &Exposure) -> Header {
         )
         .put(
             "V2_REF",
-            BORESIGHT.0,
+            frame.boresight.0,
             "[arcsec] Telescope V2 coord of reference point",
         )
         .put(
             "V3_REF",
-            BORESIGHT.1,
+            frame.boresight.1,
             "[arcsec] Telescope V3 coord of reference point",
         )
         .put(
             "VPARITY",
-            1,
+            i64::from(frame.parity),
             "Relative sense of rotation between Ideal xy and V2V3",
         )
         .put(
             "V3I_YANG",
-            IDEAL_ANGLE,
+            frame.ideal_angle,
             "[deg] Angle from V3 axis to Ideal y axis",
         )
         .put(
@@ -169,14 +169,11 @@ pub fn science(e: &Exposure) -> Header {
     b.0
 }
 
-/// Corners of the larger channel's field on the sky.
-fn footprint(e: &Exposure) -> String {
+/// Corners of the field on the sky.
+fn footprint<S: Setup>(e: &Exposure<S>) -> String {
     let attitude = e.attitude();
-    let c = Channel::get(e.detector.channel_numbers()[1]);
-    let (a, b) = (c.half_length, 0.5 * c.slice_width * c.slices as f64);
     let mut out = String::from("POLYGON ICRS ");
-    for (x, y) in [(-a, -b), (a, -b), (a, b), (-a, b)] {
-        let (v2, v3) = field_to_telescope(x, y);
+    for (v2, v3) in e.setup.corners() {
         let (ra, dec) = angles(attitude.sky(v2, v3));
         out.push_str(&format!(" {ra:.9} {dec:.9}"));
     }
@@ -184,7 +181,7 @@ fn footprint(e: &Exposure) -> String {
 }
 
 /// Rows of the moving-target table at one moment: column name and value (text columns left out).
-pub fn moving_target(e: &Exposure, time: Time) -> Vec<(&'static str, f64)> {
+pub fn moving_target<S: Setup>(e: &Exposure<S>, time: Time) -> Vec<(&'static str, f64)> {
     let s = Sight::at(time.dt);
     let attitude = e.attitude();
     let here = direction(s.radec.0, s.radec.1);

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use super::super::pixels::ReadPattern;
 use super::key::{EXP_TYPE, READPATT, SUBARRAY};
-use super::{Job, rules, serial, tree};
+use super::{Job, MRS, rules, serial, tree};
 use crate::Result;
-use crate::formats::asdf::Node;
 
 /// The files, for exposures of this readout.
 pub fn files(folder: &Path, pattern: ReadPattern) -> Vec<Job<'_>> {
@@ -70,24 +69,8 @@ fn emicorr(folder: &Path, name: &str) -> Result<()> {
 
 /// Settings of the jump step for the spectrometer, showers included, as flight rules serve them.
 fn jump_parameters(folder: &Path, name: &str, pattern: ReadPattern) -> Result<()> {
-    let mut tree = Node::mapping();
-    for (path, value) in [
-        ("class", "jwst.jump.jump_step.JumpStep"),
-        ("name", "JumpStep"),
-        ("meta.author", "sifu simulate"),
-        ("meta.date", "2023-07-13T00:00:00"),
-        ("meta.description", "Simulated JumpStep parameters"),
-        ("meta.instrument.name", "MIRI"),
-        ("meta.origin", "SIMULATED"),
-        ("meta.pedigree", "DUMMY"),
-        ("meta.reftype", "pars-jumpstep"),
-        ("meta.telescope", "JWST"),
-        ("meta.useafter", "2022-05-01T00:00:00"),
-        ("meta.exposure.type", "MIR_MRS"),
-        ("meta.exposure.readpatt", pattern.name()),
-    ] {
-        tree.set(path, value);
-    }
+    let mut tree = tree::parameters(&MRS, "pars-jumpstep", "jwst.jump.jump_step.JumpStep");
+    tree.set("meta.exposure.readpatt", pattern.name());
     tree.set("parameters.find_showers", true);
     for (key, value) in [
         ("extend_snr_threshold", 1.2),

@@ -43,6 +43,27 @@ pub fn serial(
     format!("{}", 7000 + d + b + p)
 }
 
+/// The kind of data a set of reference files is for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Series {
+    /// Keyword `INSTRUME`.
+    pub instrument: &'static str,
+    /// Keyword `EXP_TYPE`.
+    pub exposure: &'static str,
+    /// What descriptions call it.
+    pub label: &'static str,
+    /// Rows and columns of images.
+    pub shape: (usize, usize),
+}
+
+/// The MIRI medium-resolution spectrometer.
+pub const MRS: Series = Series {
+    instrument: "MIRI",
+    exposure: "MIR_MRS",
+    label: "MIRI MRS",
+    shape: SHAPE,
+};
+
 /// Primary header of a reference file and the path it will have.
 #[derive(Debug, Clone)]
 pub struct RefFile {
@@ -50,10 +71,11 @@ pub struct RefFile {
     pub name: String,
     folder: PathBuf,
     primary: Header,
+    shape: (usize, usize),
 }
 
 impl RefFile {
-    /// A file of this type and data model; `serial` completes its name.
+    /// A file for MIRI of this type and data model; `serial` completes its name.
     pub fn new(
         folder: &Path,
         kind: &str,
@@ -61,7 +83,24 @@ impl RefFile {
         model: &str,
         detector: Option<Detector>,
     ) -> Self {
-        let name = format!("jwst_miri_{kind}_{serial}.fits");
+        let detector = detector.map_or("N/A", Detector::name);
+        Self::of(&MRS, folder, kind, serial, model)
+            .with(
+                "DETECTOR",
+                detector,
+                "Name of detector used to acquire the data",
+            )
+            .with("FASTAXIS", 1, "Fast readout axis direction")
+            .with("SLOWAXIS", 2, "Slow readout axis direction")
+    }
+
+    /// A file of a series, type and data model; `serial` completes its name.
+    pub fn of(series: &Series, folder: &Path, kind: &str, serial: &str, model: &str) -> Self {
+        let instrument = series.instrument;
+        let name = format!(
+            "jwst_{}_{kind}_{serial}.fits",
+            instrument.to_ascii_lowercase()
+        );
         let mut h = Header::new();
         for (key, value, comment) in [
             ("DATE", FILE_DATE, "UTC date file created"),
@@ -81,7 +120,7 @@ impl RefFile {
             ("PEDIGREE", "DUMMY", "The pedigree of the reference file"),
             (
                 "DESCRIP",
-                &format!("Simulated MIRI MRS {kind}"),
+                &format!("Simulated {} {kind}", series.label),
                 "Description of the reference file",
             ),
             ("AUTHOR", "sifu simulate", "Author of the reference file"),
@@ -90,24 +129,22 @@ impl RefFile {
                 "2022-05-01T00:00:00",
                 "Use after date of the reference file",
             ),
-            ("INSTRUME", "MIRI", "Instrument used to acquire the data"),
             (
-                "DETECTOR",
-                detector.map_or("N/A", Detector::name),
-                "Name of detector used to acquire the data",
+                "INSTRUME",
+                instrument,
+                "Instrument used to acquire the data",
             ),
-            ("EXP_TYPE", "MIR_MRS", "Type of data in the exposure"),
+            ("EXP_TYPE", series.exposure, "Type of data in the exposure"),
             ("SUBARRAY", "FULL", "Subarray used"),
         ] {
             h.push(Card::new(key, value, comment));
         }
+        let (ny, nx) = series.shape;
         for (key, value, comment) in [
             ("SUBSTRT1", 1, "Starting pixel in axis 1 direction"),
             ("SUBSTRT2", 1, "Starting pixel in axis 2 direction"),
-            ("SUBSIZE1", SHAPE.1, "Number of pixels in axis 1 direction"),
-            ("SUBSIZE2", SHAPE.0, "Number of pixels in axis 2 direction"),
-            ("FASTAXIS", 1, "Fast readout axis direction"),
-            ("SLOWAXIS", 2, "Slow readout axis direction"),
+            ("SUBSIZE1", nx, "Number of pixels in axis 1 direction"),
+            ("SUBSIZE2", ny, "Number of pixels in axis 2 direction"),
         ] {
             h.push(Card::new(key, value, comment));
         }
@@ -115,6 +152,7 @@ impl RefFile {
             name,
             folder: folder.to_owned(),
             primary: h,
+            shape: series.shape,
         }
     }
 
@@ -137,12 +175,18 @@ impl RefFile {
         ));
         let mut writer = Writer::create(self.folder.join(&self.name), false)?;
         writer.empty(&primary)?;
-        Ok(RefWriter(writer))
+        Ok(RefWriter {
+            writer,
+            shape: self.shape,
+        })
     }
 }
 
 /// Writes the extensions of a reference file.
-pub struct RefWriter(Writer);
+pub struct RefWriter {
+    writer: Writer,
+    shape: (usize, usize),
+}
 
 impl RefWriter {
     /// An image extension, filled from planes made one at a time.
@@ -155,10 +199,10 @@ impl RefWriter {
         shape: &[usize],
         mut plane: impl FnMut(usize) -> Vec<T>,
     ) -> Result<()> {
-        self.0.image::<T>(&extension(name), shape)?;
-        let size = SHAPE.0 * SHAPE.1;
+        self.writer.image::<T>(&extension(name), shape)?;
+        let size = self.shape.0 * self.shape.1;
         for k in 0..shape[..shape.len() - 2].iter().product() {
-            self.0.put(k * size, &plane(k))?;
+            self.writer.put(k * size, &plane(k))?;
         }
         Ok(())
     }
@@ -168,8 +212,30 @@ impl RefWriter {
     /// # Errors
     /// [`crate::Error::Io`] where writing fails.
     pub fn image<T: Element>(&mut self, name: &str, values: &[T]) -> Result<()> {
-        self.0.image::<T>(&extension(name), &[SHAPE.0, SHAPE.1])?;
-        self.0.put(0, values)
+        let shape = [self.shape.0, self.shape.1];
+        self.array(name, &shape, values)
+    }
+
+    /// An image extension of any shape.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] where writing fails.
+    pub fn array<T: Element>(&mut self, name: &str, shape: &[usize], values: &[T]) -> Result<()> {
+        self.headed(extension(name), shape, values)
+    }
+
+    /// An image extension of any shape with a header of its own, which holds `EXTNAME`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] where writing fails.
+    pub fn headed<T: Element>(
+        &mut self,
+        header: Header,
+        shape: &[usize],
+        values: &[T],
+    ) -> Result<()> {
+        self.writer.image::<T>(&header, shape)?;
+        self.writer.put(0, values)
     }
 
     /// A table extension.
@@ -177,7 +243,7 @@ impl RefWriter {
     /// # Errors
     /// [`crate::Error::Io`] where writing fails.
     pub fn table(&mut self, table: (Header, Table)) -> Result<()> {
-        self.0.table(&table.0, &table.1)
+        self.writer.table(&table.0, &table.1)
     }
 
     /// The `DQ_DEF` table: bit `i` of the file is the flag of row `i`.
@@ -204,11 +270,12 @@ impl RefWriter {
     /// # Errors
     /// [`crate::Error::Io`] where writing fails.
     pub fn finish(self) -> Result<()> {
-        self.0.finish()
+        self.writer.finish()
     }
 }
 
-fn extension(name: &str) -> Header {
+/// Header of an extension of this name.
+pub fn extension(name: &str) -> Header {
     let mut h = Header::new();
     h.push(Card::new("EXTNAME", name, "extension name"));
     h
@@ -229,8 +296,10 @@ pub mod key {
     pub const BAND: &str = "META.INSTRUMENT.BAND";
     /// Channels.
     pub const CHANNEL: &str = "META.INSTRUMENT.CHANNEL";
-    /// Filter (none for the spectrometer).
+    /// Filter (none for MIRI's spectrometer).
     pub const FILTER: &str = "META.INSTRUMENT.FILTER";
+    /// Grating.
+    pub const GRATING: &str = "META.INSTRUMENT.GRATING";
     /// Exposure type.
     pub const EXP_TYPE: &str = "META.EXPOSURE.TYPE";
 }
