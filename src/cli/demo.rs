@@ -5,16 +5,19 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::ValueEnum;
+
 use super::run::{self, carry_out};
 use super::setup::Global;
 use super::simulate::{fresh, with_progress};
+use crate::exec::Exec;
 use crate::formats::fits::FitsFile;
 use crate::nav::Kernels;
 use crate::pipeline::navigate;
 use crate::pipeline::plan::work::Context;
 use crate::pipeline::plan::{self, Entry, Plan, Stage, Toggle};
 use crate::pipeline::settings::Settings;
-use crate::simulate::{Options, Summary, simulate_miri};
+use crate::simulate::{Options, Summary, nirspec, simulate_miri, simulate_nirspec};
 use crate::store::products::read_rate;
 use crate::store::references::{CrdsReferences, Overrides};
 use crate::{Error, Result};
@@ -25,6 +28,59 @@ pub struct Args {
     /// Folder to fill: new or empty.
     #[arg(value_name = "DIR", default_value = "sifu-demo")]
     folder: PathBuf,
+    /// Whose observation: MIRI's MRS (saturation and a background, to despiked cubes from two numbers of groups) or NIRSpec's IFU
+    /// with the prism.
+    #[arg(long, value_enum, default_value = "miri")]
+    instrument: Instrument,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum Instrument {
+    Miri,
+    Nirspec,
+}
+
+impl Instrument {
+    fn simulate(self, folder: &Path, exec: &Exec, say: &(dyn Fn(&str) + Sync)) -> Result<Summary> {
+        match self {
+            Self::Miri => {
+                let options = Options {
+                    background: true,
+                    ..Options::default()
+                };
+                simulate_miri(&options, folder, exec, say)
+            }
+            Self::Nirspec => {
+                let mode = nirspec::Mode::of(nirspec::Grating::Prism, None)?;
+                let options = nirspec::Options::new(vec![mode]);
+                simulate_nirspec(&options, folder, exec, say)
+            }
+        }
+    }
+
+    /// What is made of it.
+    fn plan(self, background: Option<PathBuf>) -> plan::Options {
+        plan::Options {
+            desaturate: self == Self::Miri,
+            groups_to_use: Some(BTreeSet::from([3])),
+            background,
+            background_subtract: Toggle::Yes,
+            // the simulated spectra have no residual fringes, and to look for them takes longer than all else
+            defringe_1d: Toggle::No,
+            spectra: vec![plan::Instrument::Miri],
+            ..plan::Options::default()
+        }
+    }
+
+    /// The options of `sifu run` that do the same in a folder (with a `/` at its end).
+    fn options(self, root: &str) -> String {
+        match self {
+            Self::Miri => format!(
+                "--desaturate --groups-to-use 3 --background {root}background --background-subtract=yes --defringe-1d=no "
+            ),
+            Self::Nirspec => String::new(),
+        }
+    }
 }
 
 /// One line of the closing table.
@@ -59,11 +115,7 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
     };
 
     let start = Instant::now();
-    let options = Options {
-        background: true,
-        ..Options::default()
-    };
-    let made = with_progress(global, |say| simulate_miri(&options, folder, &exec, say))?;
+    let made = with_progress(global, |say| args.instrument.simulate(folder, &exec, say))?;
     add(
         "raw exposures",
         folder.join("stage0"),
@@ -97,36 +149,29 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         let (entries, code) = carry_out(&plan, &context, budget, global)?;
         Ok((plan, entries, code))
     };
-    let background = folder.join("background");
-    let start = Instant::now();
-    let first = plan::Options {
-        skip: Stage::ALL
-            .iter()
-            .copied()
-            .filter(|s| *s > Stage::Stage1)
-            .collect(),
-        ..plan::Options::default()
-    };
-    let (plan, entries, code) = reduce(&background, &first)?;
-    if code != 0 {
-        super::print(&run::table(&plan, &entries, &background))?;
-        return Ok(code);
+    let background = (!made.background.is_empty()).then(|| folder.join("background"));
+    if let Some(background) = &background {
+        let start = Instant::now();
+        let first = plan::Options {
+            skip: Stage::ALL
+                .iter()
+                .copied()
+                .filter(|s| *s > Stage::Stage1)
+                .collect(),
+            ..plan::Options::default()
+        };
+        let (plan, entries, code) = reduce(background, &first)?;
+        if code != 0 {
+            super::print(&run::table(&plan, &entries, background))?;
+            return Ok(code);
+        }
+        add(
+            "count rates of the background",
+            background.join("stage1"),
+            Some(start.elapsed().as_secs_f64()),
+        )?;
     }
-    add(
-        "count rates of the background",
-        background.join("stage1"),
-        Some(start.elapsed().as_secs_f64()),
-    )?;
-    let whole = plan::Options {
-        desaturate: true,
-        groups_to_use: Some(BTreeSet::from([3])),
-        background: Some(background),
-        background_subtract: Toggle::Yes,
-        // the simulated spectra have no residual fringes, and to look for them takes longer than all else
-        defringe_1d: Toggle::No,
-        spectra: vec![plan::Instrument::Miri],
-        ..plan::Options::default()
-    };
+    let whole = args.instrument.plan(background);
     let (plan, entries, code) = reduce(folder, &whole)?;
     super::print(&run::table(&plan, &entries, folder))?;
     if code != 0 {
@@ -139,6 +184,7 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         ("all of these from 3 groups", "groups"),
         ("desaturated cubes", "stage3_desaturated"),
         ("despiked cubes", "stage5_despike"),
+        ("despiked cubes", "stage4_despike"),
     ] {
         let place = folder.join(name);
         if place.is_dir() {
@@ -148,7 +194,12 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         }
     }
     super::print("\n")?;
-    super::print(&table(&lines, &made, &folder.join("stage1"))?)?;
+    super::print(&table(
+        &lines,
+        &made,
+        args.instrument,
+        &folder.join("stage1"),
+    )?)?;
     run::page(folder, &exec, code)
 }
 
@@ -173,7 +224,7 @@ fn size(folder: &Path) -> Result<(usize, u64)> {
 }
 
 /// What was made, and how well the count rates agree with those put in.
-fn table(lines: &[Line], made: &Summary, stage1: &Path) -> Result<String> {
+fn table(lines: &[Line], made: &Summary, of: Instrument, stage1: &Path) -> Result<String> {
     let mut out = format!("{:<32}{:>6}{:>10}{:>9}  in\n", "made", "files", "MB", "s");
     let mut text = |line: std::fmt::Arguments<'_>| {
         // writing to a string cannot fail
@@ -203,9 +254,10 @@ fn table(lines: &[Line], made: &Summary, stage1: &Path) -> Result<String> {
     }
     text(format_args!("\nReduce it yourself:"));
     let (root, crds) = (stage1.with_file_name(""), made.crds.display());
-    let root = root.display();
+    let root = root.display().to_string();
+    let options = of.options(&root);
     text(format_args!(
-        "  sifu run {root} --desaturate --groups-to-use 3 --background {root}background --background-subtract=yes --defringe-1d=no --barycentre --crds {crds}"
+        "  sifu run {root} {options}--barycentre --crds {crds}"
     ));
     Ok(out)
 }

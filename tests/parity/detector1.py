@@ -139,7 +139,7 @@ def main():
     for line in failures:
         print("FAILED", line)
     print(f"{len(table)} steps compared, {len(failures)} failures")
-    return 1 if failures else 0
+    return 1 if failures or not table else 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Simulates a small observation, reduces it with the Python pipeline and with sifu, and compares every
+# Simulates a small observation of each instrument, reduces it with the Python pipeline and with sifu, and compares every
 # step and the products. Usage: quick.sh [path of sifu] (default target/release/sifu). Needs Python 3.11+.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -47,3 +47,28 @@ cd - >/dev/null
 "$work/venv/bin/python" tests/parity/spec.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" --run "$run"
 "$work/venv/bin/python" tests/parity/detector1.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" \
     --data "$work/sim/stage0" --python "$work/python"
+rm -rf "$work"/{sim,python,run}
+
+# NIRSpec: one exposure of the prism, as far as its cube and spectrum
+"$sifu" -q simulate nirspec -o "$work/sim" --seed 6 --grating PRISM --dithers 1 --groups 4 --no-truth
+context=$(cd "$work/sim/crds/mappings/jwst" && ls ./*.pmap | head -1)
+export CRDS_CONTEXT="${context#./}"
+run=$work/run
+mkdir -p "$run/stage1" "$run/stage2"
+strun() {
+    "$work/venv/bin/strun" "$@" >"$work/log" 2>&1 || { tail -20 "$work/log"; exit 1; }
+}
+save=()
+for step in group_scale dq_init saturation ipc superbias refpix linearity dark_current charge_migration jump; do
+    save+=("--steps.$step.save_results=true")
+done
+strun calwebb_detector1 "$work"/sim/stage0/*_uncal.fits --output_dir="$work/python" "${save[@]}"
+cp "$work"/python/*_rate.fits "$run/stage1"
+save=()
+for step in assign_wcs msa_flagging srctype flat_field pathloss photom; do
+    save+=("--steps.$step.save_results=true")
+done
+strun calwebb_spec2 "$run"/stage1/*_rate.fits --output_dir="$run/stage2" "${save[@]}"
+"$work/venv/bin/python" tests/parity/detector1.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" \
+    --data "$work/sim/stage0" --python "$work/python"
+"$work/venv/bin/python" tests/parity/spec.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" --run "$run" --stages 2

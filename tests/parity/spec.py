@@ -186,7 +186,7 @@ def main():
     for line in failures:
         print("DIFFERS", line)
     print(f"{lines} products compared, {len(failures)} differences")
-    return 1 if failures else 0
+    return 1 if failures or not lines else 0
 
 
 if __name__ == "__main__":
