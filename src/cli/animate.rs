@@ -12,7 +12,8 @@ use crate::{Error, Result};
 /// Make a film of the dithers of a pointing: wavelength by wavelength, the field, the body, a map.
 ///
 /// One row a cube, in the order given. The kind of the film is by the end of OUT: .gif, .apng (or .png), which is several times
-/// smaller, or .mp4 in a build with the feature mp4. GIF has rates of 100/2, 100/3, 100/4, ... a second: the nearest is taken. Colours have limits of their own in every frame, over all cubes. With --zonal (of `sifu zonal`) it shows what differs from
+/// smaller, or .mp4 in a build with the feature mp4. GIF has rates of 100/2, 100/3, 100/4, ... a second: the nearest is taken.
+/// Colours have limits of their own in every frame, over all cubes. With --zonal (of `sifu zonal`) it shows what differs from
 /// the average of a latitude.
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -42,7 +42,7 @@ impl<T: Plain> Buffer<T> {
         let file = tempfile::tempfile_in(folder).map_err(failed)?;
         // all of it at once: no room for a page that is touched later would kill the program
         match file.allocate(bytes.max(1)) {
-            Err(e) if e.kind() == ErrorKind::StorageFull => {
+            Err(e) if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
                 let free = fs4::available_space(folder).unwrap_or_default();
                 let path = folder.into();
                 return Err(Error::Full { path, free });
