@@ -243,7 +243,7 @@ fn transforms_have_numpys_bits() {
     });
     let mut z: Vec<_> = single.collect();
     let plan = Plan::<f32>::new(416).expect("a plan");
-    plan.backward(&mut z, &mut Vec::new());
+    plan.backward(&mut z, &mut Vec::new(), None);
     for (k, expect) in SINGLE {
         let scaled = z[k].scaled(1.0 / 416.0);
         assert_eq!(
@@ -258,7 +258,7 @@ fn transforms_have_numpys_bits() {
     });
     let mut z: Vec<_> = double.collect();
     let plan = Plan::<f64>::new(416).expect("a plan");
-    plan.forward(&mut z, &mut Vec::new());
+    plan.forward(&mut z, &mut Vec::new(), None);
     assert_eq!(
         [z[1].re[0] as f32, z[1].im[0] as f32].map(f32::to_bits),
         DOUBLE

@@ -78,9 +78,8 @@ enum Command {
     Completions(pages::Completions),
 }
 
-/// Runs the program with the process's arguments; returns its exit code. `keep_memory` is called before work on many files
-/// one after the other, for which the allocator had better keep memory between them.
-pub fn main(keep_memory: &dyn Fn()) -> u8 {
+/// Runs the program with the process's arguments; returns its exit code.
+pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
@@ -88,9 +87,6 @@ pub fn main(keep_memory: &dyn Fn()) -> u8 {
             return u8::try_from(e.exit_code()).unwrap_or(2);
         }
     };
-    if matches!(cli.command, Command::Run(_) | Command::Demo(_)) {
-        keep_memory();
-    }
     match run(cli) {
         Ok(code) => code,
         Err(e) => {

@@ -54,6 +54,13 @@ impl<T: Real, const L: usize> Lanes<T, L> {
         im: [T::ZERO; L],
     };
 
+    /// Real parts, then imaginary parts.
+    #[inline(always)]
+    fn flatten(&self, to: &mut [T]) {
+        to[..L].copy_from_slice(&self.re);
+        to[L..].copy_from_slice(&self.im);
+    }
+
     #[inline(always)]
     fn add(self, o: Self) -> Self {
         Self {
@@ -220,35 +227,37 @@ impl<T: Real> Plan<T> {
         Some(Self { len, passes })
     }
 
-    /// Transforms series forward, in place; `scratch` is of their length.
+    /// Transforms series forward, in place; `scratch` is of their length. Where outputs are named `wanted` the others are not
+    /// all worked out.
     pub fn forward<const L: usize>(
         &self,
         data: &mut Vec<Lanes<T, L>>,
         scratch: &mut Vec<Lanes<T, L>>,
+        wanted: Option<&[bool]>,
     ) {
-        self.run::<L, true>(data, scratch);
+        self.run::<L, true>(data, scratch, wanted);
     }
 
-    /// Transforms series backward, without a factor for their length.
+    /// Transforms series backward, without a factor for their length; otherwise as [`Self::forward`].
     pub fn backward<const L: usize>(
         &self,
         data: &mut Vec<Lanes<T, L>>,
         scratch: &mut Vec<Lanes<T, L>>,
+        wanted: Option<&[bool]>,
     ) {
-        self.run::<L, false>(data, scratch);
+        self.run::<L, false>(data, scratch, wanted);
     }
 
     fn run<const L: usize, const FORWARD: bool>(
         &self,
         data: &mut Vec<Lanes<T, L>>,
         scratch: &mut Vec<Lanes<T, L>>,
+        wanted: Option<&[bool]>,
     ) {
         scratch.resize(self.len, Lanes::ZERO);
-        if data.len() != self.len {
-            data.resize(self.len, Lanes::ZERO);
-        }
+        data.resize(self.len, Lanes::ZERO);
         for pass in &self.passes {
-            pass.run::<L, FORWARD>(data, scratch);
+            pass.run::<L, FORWARD>(data, scratch, wanted);
             std::mem::swap(data, scratch);
         }
     }
@@ -260,14 +269,15 @@ impl<T: Real> Pass<T> {
         &self,
         from: &[Lanes<T, L>],
         to: &mut [Lanes<T, L>],
+        wanted: Option<&[bool]>,
     ) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx") {
             // SAFETY: the processor has these instructions.
-            unsafe { self.run_avx::<L, FORWARD>(from, to) };
+            unsafe { self.run_avx::<L, FORWARD>(from, to, wanted) };
             return;
         }
-        self.run_anywhere::<L, FORWARD>(from, to);
+        self.run_anywhere::<L, FORWARD>(from, to, wanted);
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -276,8 +286,9 @@ impl<T: Real> Pass<T> {
         &self,
         from: &[Lanes<T, L>],
         to: &mut [Lanes<T, L>],
+        wanted: Option<&[bool]>,
     ) {
-        self.run_anywhere::<L, FORWARD>(from, to);
+        self.run_anywhere::<L, FORWARD>(from, to, wanted);
     }
 
     #[inline(always)]
@@ -285,152 +296,187 @@ impl<T: Real> Pass<T> {
         &self,
         from: &[Lanes<T, L>],
         to: &mut [Lanes<T, L>],
+        wanted: Option<&[bool]>,
     ) {
         match self.radix {
-            8 => self.by::<8, L>(from, to, eight::<T, L, FORWARD>, Lanes::turned::<FORWARD>),
-            4 => self.by::<4, L>(from, to, four::<T, L, FORWARD>, Lanes::turned::<FORWARD>),
-            _ => self.prime::<L, FORWARD>(from, to),
+            8 => self.by::<8, L, Eight, FORWARD>(from, to),
+            4 => self.by::<4, L, Four, FORWARD>(from, to),
+            _ => self.prime::<L, FORWARD>(from, to, wanted),
         }
     }
 
     /// A pass of a small radix: input `[before][radix][inside]`, output `[radix][before][inside]`.
     #[inline(always)]
-    fn by<const R: usize, const L: usize>(
+    fn by<const R: usize, const L: usize, S: Short<R>, const FORWARD: bool>(
         &self,
         from: &[Lanes<T, L>],
         to: &mut [Lanes<T, L>],
-        short: impl Fn([Lanes<T, L>; R]) -> [Lanes<T, L>; R],
-        turned: impl Fn(Lanes<T, L>, [T; 2]) -> Lanes<T, L>,
     ) {
         let (before, inside) = (self.before, self.inside);
         for (k, block) in from.chunks_exact(R * inside).enumerate().take(before) {
             let of: [&[Lanes<T, L>]; R] =
                 std::array::from_fn(|j| &block[j * inside..(j + 1) * inside]);
-            let first = short(std::array::from_fn(|j| of[j][0]));
+            let first = S::of::<T, L, FORWARD>(std::array::from_fn(|j| of[j][0]));
             for (j, v) in first.into_iter().enumerate() {
                 to[(j * before + k) * inside] = v;
             }
             for (i, w) in (1..inside).zip(self.factors.chunks_exact(R - 1)) {
-                let out = short(std::array::from_fn(|j| of[j][i]));
+                let out = S::of::<T, L, FORWARD>(std::array::from_fn(|j| of[j][i]));
                 to[k * inside + i] = out[0];
                 for j in 1..R {
-                    to[(j * before + k) * inside + i] = turned(out[j], w[j - 1]);
+                    to[(j * before + k) * inside + i] = out[j].turned::<FORWARD>(w[j - 1]);
                 }
             }
         }
     }
 
-    /// The last pass, of a large prime.
+    /// The last pass, of a large prime; outputs that are not wanted may be left out.
     #[inline(always)]
     fn prime<const L: usize, const FORWARD: bool>(
         &self,
         from: &[Lanes<T, L>],
         to: &mut [Lanes<T, L>],
+        wanted: Option<&[bool]>,
     ) {
         let (n, before) = (self.radix, self.before);
-        let half = n.div_ceil(2);
+        let half = n / 2;
         let root = |j: usize| match FORWARD {
             true => [self.factors[j][0], -self.factors[j][1]],
             false => self.factors[j],
         };
         // roots of term j of output l, in the order they are needed
-        let table: Vec<[T; 2]> = (1..half)
-            .flat_map(|l| (1..half).map(move |j| root(l * j % n)))
+        let table: Vec<[T; 2]> = (1..=half)
+            .flat_map(|l| (1..=half).map(move |j| root(l * j % n)))
             .collect();
-        let mut sums = vec![Lanes::<T, L>::ZERO; half];
-        let mut differences = vec![Lanes::<T, L>::ZERO; half];
-        for (k, block) in from.chunks_exact(n).enumerate().take(before) {
-            sums[0] = block[0];
-            for j in 1..half {
-                (sums[j], differences[j]) = block[j].both(block[n - j]);
+        // a row has the numbers of one term of all series and of some blocks, side by side
+        let width = 2 * L * BLOCKS;
+        let rows = |n: usize| vec![T::ZERO; width * n];
+        let (mut sums, mut differences) = (rows(half), rows(half));
+        let (mut first, mut even, mut odd) = (rows(1), rows(1), rows(1));
+        for (k, blocks) in from.chunks(n * BLOCKS).enumerate() {
+            let k = k * BLOCKS;
+            for (b, block) in blocks.chunks_exact(n).enumerate() {
+                let at = 2 * L * b..2 * L * (b + 1);
+                block[0].flatten(&mut first[at.clone()]);
+                let mut total = block[0];
+                let of_term = sums
+                    .chunks_exact_mut(width)
+                    .zip(differences.chunks_exact_mut(width));
+                for (j, (sums, differences)) in (1..).zip(of_term) {
+                    let (s, d) = block[j].both(block[n - j]);
+                    total = total.add(s);
+                    s.flatten(&mut sums[at.clone()]);
+                    d.flatten(&mut differences[at.clone()]);
+                }
+                to[k + b] = total;
             }
-            to[k] = sums[1..].iter().fold(sums[0], |t, s| t.add(*s));
-            for (l, w) in (1..half).zip(table.chunks_exact(half - 1)) {
-                let (even, odd) = rows(&sums, &differences, w);
-                let (a, b) = even.both(odd);
-                to[l * before + k] = a;
-                to[(n - l) * before + k] = b;
+            let count = blocks.len() / n;
+            for (l, roots) in (1..).zip(table.chunks_exact(half)) {
+                let ends = [l * before + k, (n - l) * before + k];
+                let needed = |w: &[bool]| ends.iter().any(|p| w[*p..p + count].contains(&true));
+                if !wanted.is_none_or(needed) {
+                    continue;
+                }
+                even.copy_from_slice(&first);
+                add_terms(&mut even, &sums, roots.iter().map(|w| w[0]));
+                // i times the odd part, but for its sign
+                odd.fill(T::ZERO);
+                add_terms(&mut odd, &differences, roots.iter().map(|w| w[1]));
+                let [a, b] = ends;
+                let (low, high) = to.split_at_mut(b);
+                let values = even.chunks_exact(2 * L).zip(odd.chunks_exact(2 * L));
+                let ends = low[a..a + count].iter_mut().zip(high);
+                for ((even, odd), (a, b)) in values.zip(ends) {
+                    let even = Lanes {
+                        re: std::array::from_fn(|l| even[l]),
+                        im: std::array::from_fn(|l| even[L + l]),
+                    };
+                    let odd = Lanes {
+                        re: std::array::from_fn(|l| -odd[L + l]),
+                        im: std::array::from_fn(|l| odd[l]),
+                    };
+                    (*a, *b) = even.both(odd);
+                }
             }
         }
     }
 }
 
-/// The even and odd parts of one output of a pass of a prime, terms taken two by two.
+/// Blocks of a pass of a prime that are worked on side by side: rows long enough for wide vectors, and all of them in the
+/// nearest cache.
+const BLOCKS: usize = 8;
+
+/// Adds rows of terms times their roots: the first two one by one, the others two by two.
 #[inline(always)]
-fn rows<T: Real, const L: usize>(
-    sums: &[Lanes<T, L>],
-    differences: &[Lanes<T, L>],
-    w: &[[T; 2]],
-) -> (Lanes<T, L>, Lanes<T, L>) {
-    let (s, d) = (&sums[1..], &differences[1..]);
-    let (c1, s1, c2, s2) = (w[0][0], w[0][1], w[1][0], w[1][1]);
-    let mut even = Lanes::<T, L> {
-        re: std::array::from_fn(|l| sums[0].re[l] + c1 * s[0].re[l] + c2 * s[1].re[l]),
-        im: std::array::from_fn(|l| sums[0].im[l] + c1 * s[0].im[l] + c2 * s[1].im[l]),
-    };
-    let mut odd = Lanes::<T, L> {
-        re: std::array::from_fn(|l| -s1 * d[0].im[l] - s2 * d[1].im[l]),
-        im: std::array::from_fn(|l| s1 * d[0].re[l] + s2 * d[1].re[l]),
-    };
-    let pairs = w[2..].as_chunks::<2>();
-    let terms = s[2..]
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .zip(d[2..].as_chunks::<2>().0);
-    for ([u, v], (s, d)) in pairs.0.iter().zip(terms) {
-        for l in 0..L {
-            even.re[l] = even.re[l] + (s[0].re[l] * u[0] + s[1].re[l] * v[0]);
-            even.im[l] = even.im[l] + (s[0].im[l] * u[0] + s[1].im[l] * v[0]);
-            odd.re[l] = odd.re[l] - (d[0].im[l] * u[1] + d[1].im[l] * v[1]);
-            odd.im[l] = odd.im[l] + (d[0].re[l] * u[1] + d[1].re[l] * v[1]);
+fn add_terms<T: Real>(out: &mut [T], rows: &[T], roots: impl ExactSizeIterator<Item = T>) {
+    let mut terms = rows.chunks_exact(out.len()).zip(roots);
+    for (a, u) in terms.by_ref().take(2) {
+        out.iter_mut().zip(a).for_each(|(v, a)| *v = *v + *a * u);
+    }
+    while let Some((a, u)) = terms.next() {
+        let Some((b, v)) = terms.next() else {
+            out.iter_mut().zip(a).for_each(|(o, a)| *o = *o + *a * u);
+            return;
+        };
+        let pair = a.iter().zip(b);
+        // two pairs at once, to go through the sums half as often
+        if terms.len() < 2 {
+            for (o, (a, b)) in out.iter_mut().zip(pair) {
+                *o = *o + (*a * u + *b * v);
+            }
+        } else if let (Some((c, w)), Some((d, x))) = (terms.next(), terms.next()) {
+            for ((o, (a, b)), (c, d)) in out.iter_mut().zip(pair).zip(c.iter().zip(d)) {
+                *o = *o + (*a * u + *b * v) + (*c * w + *d * x);
+            }
         }
     }
-    if let ([u], [.., s], [.., d]) = (pairs.1, s, d) {
-        for l in 0..L {
-            even.re[l] = even.re[l] + (s.re[l] * u[0]);
-            even.im[l] = even.im[l] + (s.im[l] * u[0]);
-            odd.re[l] = odd.re[l] - (d.im[l] * u[1]);
-            odd.im[l] = odd.im[l] + (d.re[l] * u[1]);
-        }
+}
+
+/// A transform of `R` values. A type, as a function that is passed is not compiled for the caller's instructions.
+trait Short<const R: usize> {
+    fn of<T: Real, const L: usize, const FORWARD: bool>(c: [Lanes<T, L>; R]) -> [Lanes<T, L>; R];
+}
+
+struct Four;
+
+impl Short<4> for Four {
+    #[inline(always)]
+    fn of<T: Real, const L: usize, const FORWARD: bool>(c: [Lanes<T, L>; 4]) -> [Lanes<T, L>; 4] {
+        let (t2, t1) = c[0].both(c[2]);
+        let (t3, t4) = c[1].both(c[3]);
+        let t4 = t4.quarter::<FORWARD>();
+        [t2.add(t3), t1.add(t4), t2.sub(t3), t1.sub(t4)]
     }
-    (even, odd)
 }
 
-/// Four values.
-#[inline(always)]
-fn four<T: Real, const L: usize, const FORWARD: bool>(c: [Lanes<T, L>; 4]) -> [Lanes<T, L>; 4] {
-    let (t2, t1) = c[0].both(c[2]);
-    let (t3, t4) = c[1].both(c[3]);
-    let t4 = t4.quarter::<FORWARD>();
-    [t2.add(t3), t1.add(t4), t2.sub(t3), t1.sub(t4)]
-}
+struct Eight;
 
-/// Eight values.
-#[inline(always)]
-fn eight<T: Real, const L: usize, const FORWARD: bool>(c: [Lanes<T, L>; 8]) -> [Lanes<T, L>; 8] {
-    let (a1, a5) = c[1].both(c[5]);
-    let (a3, a7) = c[3].both(c[7]);
-    let (a1, a3) = a1.both(a3);
-    let a3 = a3.quarter::<FORWARD>();
-    let a7 = a7.quarter::<FORWARD>();
-    let (a5, a7) = a5.both(a7);
-    let a5 = a5.eighth::<FORWARD>();
-    let a7 = a7.three_eighths::<FORWARD>();
-    let (a0, a4) = c[0].both(c[4]);
-    let (a2, a6) = c[2].both(c[6]);
-    let (a0, a2) = a0.both(a2);
-    let (a4, a6) = a4.both(a6.quarter::<FORWARD>());
-    [
-        a0.add(a1),
-        a4.add(a5),
-        a2.add(a3),
-        a6.add(a7),
-        a0.sub(a1),
-        a4.sub(a5),
-        a2.sub(a3),
-        a6.sub(a7),
-    ]
+impl Short<8> for Eight {
+    #[inline(always)]
+    fn of<T: Real, const L: usize, const FORWARD: bool>(c: [Lanes<T, L>; 8]) -> [Lanes<T, L>; 8] {
+        let (a1, a5) = c[1].both(c[5]);
+        let (a3, a7) = c[3].both(c[7]);
+        let (a1, a3) = a1.both(a3);
+        let a3 = a3.quarter::<FORWARD>();
+        let a7 = a7.quarter::<FORWARD>();
+        let (a5, a7) = a5.both(a7);
+        let a5 = a5.eighth::<FORWARD>();
+        let a7 = a7.three_eighths::<FORWARD>();
+        let (a0, a4) = c[0].both(c[4]);
+        let (a2, a6) = c[2].both(c[6]);
+        let (a0, a2) = a0.both(a2);
+        let (a4, a6) = a4.both(a6.quarter::<FORWARD>());
+        [
+            a0.add(a1),
+            a4.add(a5),
+            a2.add(a3),
+            a6.add(a7),
+            a0.sub(a1),
+            a4.sub(a5),
+            a2.sub(a3),
+            a6.sub(a7),
+        ]
+    }
 }
 
 /// Roots of unity as products of two tables in double precision.

@@ -89,18 +89,20 @@ impl Tabular {
 
     /// Values at points.
     pub(super) fn evaluate(&self, inputs: &[&[f64]]) -> Vec<f64> {
-        let n = inputs.first().map_or(0, |c| c.len());
-        (0..n)
-            .map(|k| match inputs {
-                [x] => self.one(x[k]),
-                [x, y] => self.two(x[k], y[k]),
-                _ => f64::NAN,
-            })
-            .collect()
+        // neighbours mostly share an interval
+        let mut last = [0; 2];
+        match inputs {
+            [x] => x.iter().map(|x| self.one(*x, &mut last[0])).collect(),
+            [x, y] => {
+                let points = x.iter().zip(*y);
+                points.map(|(x, y)| self.two(*x, *y, &mut last)).collect()
+            }
+            _ => vec![f64::NAN; inputs.first().map_or(0, |c| c.len())],
+        }
     }
 
-    /// Interval and place in it; `Err` with the value to give instead.
-    fn place(&self, axis: usize, x: f64) -> Result<(usize, f64), f64> {
+    /// Interval and place in it, looked for first in the interval `last` found; `Err` with the value to give instead.
+    fn place(&self, axis: usize, x: f64, last: &mut usize) -> Result<(usize, f64), f64> {
         let points = &self.points[axis];
         if x.is_nan() {
             return Err(f64::NAN);
@@ -110,8 +112,11 @@ impl Tabular {
         {
             return Err(fill);
         }
-        let at = points.partition_point(|p| *p <= x);
-        let at = at.saturating_sub(1).min(points.len() - 2);
+        if !(points[*last] <= x && x < points[*last + 1]) {
+            let at = points.partition_point(|p| *p <= x);
+            *last = at.saturating_sub(1).min(points.len() - 2);
+        }
+        let at = *last;
         let w = (x - points[at]) / (points[at + 1] - points[at]);
         Ok(match self.method {
             Method::Linear => (at, w),
@@ -119,16 +124,16 @@ impl Tabular {
         })
     }
 
-    fn one(&self, x: f64) -> f64 {
-        match self.place(0, x) {
+    fn one(&self, x: f64, last: &mut usize) -> f64 {
+        match self.place(0, x, last) {
             Ok((i, w)) => self.blend(self.values[i], self.values[i + 1], w),
             Err(v) => v,
         }
     }
 
-    fn two(&self, x: f64, y: f64) -> f64 {
+    fn two(&self, x: f64, y: f64, [last_x, last_y]: &mut [usize; 2]) -> f64 {
         let n = self.points[1].len();
-        match (self.place(0, x), self.place(1, y)) {
+        match (self.place(0, x, last_x), self.place(1, y, last_y)) {
             (Ok((i, u)), Ok((j, v))) => {
                 let row =
                     |i: usize| self.blend(self.values[i * n + j], self.values[i * n + j + 1], v);

@@ -13,7 +13,7 @@ use super::field::{Extent, SLICES, find_holes, mark};
 use super::grid::Grid;
 use super::overlap::{Workspace, spaxels};
 use super::pixels::Pixels;
-use super::shepard::{Reach, within};
+use super::shepard::{Reach, partition_about, within, within_about};
 use crate::Result;
 use crate::exec::Exec;
 use crate::math::pairwise_sum::pairwise_sum;
@@ -204,18 +204,22 @@ impl Geometry {
         };
         for (s, source) in sources.iter().enumerate() {
             let pixels = &source.pixels;
+            let mut about = [0; 2];
             for (k, lambda) in pixels.lambda.iter().enumerate() {
                 let mut reached = match &weighting {
                     Weighting::Drizzle => {
-                        lengths(&grid, widest, *lambda, pixels.length[k], 0..nz, |_| ())
+                        let length = pixels.length[k];
+                        lengths(&grid, widest, *lambda, length, 0..nz, &mut about[0], |_| ())
                     }
                     Weighting::Shepard(reaches) => match reaches.at(*lambda) {
-                        Some(reach) => within(&grid.z, *lambda, reach.spectral),
+                        Some(reach) => {
+                            within_about(&grid.z, *lambda, reach.spectral, &mut about[0])
+                        }
                         None => 0..0,
                     },
                 };
                 if marked {
-                    let near = within(&grid.z, *lambda, nearest);
+                    let near = within_about(&grid.z, *lambda, nearest, &mut about[1]);
                     reached = match (reached.is_empty(), near.is_empty()) {
                         (true, _) => near,
                         (_, true) => reached,
@@ -451,6 +455,7 @@ impl Geometry {
         let widest = grid.dz.iter().copied().fold(0.0, f64::max);
         let corners = pixels.corners(members, &grid.tangent)?;
         let mut piece = Piece::default();
+        let mut about = 0;
         for (k, corners) in members.iter().zip(&corners) {
             let k = *k as usize;
             let whole = |v: &[f64; 4]| v.iter().all(|v| !v.is_nan());
@@ -473,7 +478,8 @@ impl Geometry {
             }
             let weights = &mut piece.weights;
             let (lambda, length) = (pixels.lambda[k], pixels.length[k]);
-            let reached = lengths(grid, widest, lambda, length, slab.planes.clone(), |l| {
+            let planes = slab.planes.clone();
+            let reached = lengths(grid, widest, lambda, length, planes, &mut about, |l| {
                 weights.push(l);
             });
             let entry = piece.entry(pixels.index[k], reached.start - slab.planes.start);
@@ -534,13 +540,14 @@ impl Geometry {
 }
 
 /// Calls `length` for the planes (among `planes`) from the first to the last that a pixel's part of the spectrum reaches, with what
-/// they have in common; which planes these are.
+/// they have in common; which planes these are. `about` is kept from one pixel to its neighbour.
 fn lengths(
     grid: &Grid,
     widest: f64,
     lambda: f64,
     own: f64,
     planes: Range<usize>,
+    about: &mut usize,
     mut length: impl FnMut(f64),
 ) -> Range<usize> {
     if own.is_nan() || lambda.is_nan() {
@@ -554,7 +561,8 @@ fn lengths(
         }
     }
     let z = &grid.z[planes.clone()];
-    let start = planes.start + z.partition_point(|z| *z < lambda - (own + widest));
+    let least = lambda - (own + widest);
+    let start = planes.start + partition_about(z, |z| z < least, about);
     let mut reached = start..start;
     let (low, high) = (lambda - own / 2.0, lambda + own / 2.0);
     let above_zero = |v: f64| if v < 0.0 { 0.0 } else { v };

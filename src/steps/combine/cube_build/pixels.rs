@@ -31,6 +31,8 @@ enum Optics {
         slices: Box<Slices>,
         /// Number of each pixel's slice, from 1.
         slice: Vec<u8>,
+        /// What the WCS takes each pixel's slice by.
+        label: Vec<u8>,
         /// Right ascension of pixels' centres in degrees.
         ra: Vec<f64>,
         /// Declination of pixels' centres in degrees.
@@ -136,6 +138,7 @@ impl Pixels {
             optics: Optics::Nirspec {
                 slices: Box::new(slices),
                 slice: all.slice,
+                label: all.label,
                 ra: all.ra,
                 dec: all.dec,
             },
@@ -179,18 +182,22 @@ impl Pixels {
     /// # Errors
     /// Those of the WCS.
     pub fn corners(&self, members: &[u32], tangent: &Tangent) -> Result<Vec<([f64; 4], [f64; 4])>> {
+        let mut order: Vec<u32> = (0..members.len() as u32).collect();
         let sky = match &self.optics {
             Optics::Mrs { wcs, width } => self.corners_of_slices(wcs, *width, members)?,
-            Optics::Nirspec { slices, slice, .. } => {
-                let slice: Vec<u8> = members.iter().map(|k| slice[*k as usize]).collect();
-                let index = members.iter().map(|k| self.index[*k as usize] as usize);
-                slices.corners(&slice, index, self.nx)?
+            Optics::Nirspec { slices, label, .. } => {
+                order.sort_by_key(|i| label[members[*i as usize] as usize]);
+                let members = order.iter().map(|i| members[*i as usize] as usize);
+                let label: Vec<u8> = members.clone().map(|k| label[k]).collect();
+                let index = members.map(|k| self.index[k] as usize);
+                slices.corners(&label, index, self.nx)?
             }
         };
         let mut out = vec![([0.0; 4], [0.0; 4]); members.len()];
         for (corner, [ra, dec]) in sky.iter().enumerate() {
-            for (i, out) in out.iter_mut().enumerate() {
-                let [xi, eta] = self.project(tangent, ra[i], dec[i]);
+            for (i, (ra, dec)) in order.iter().zip(ra.iter().zip(dec)) {
+                let [xi, eta] = self.project(tangent, *ra, *dec);
+                let out = &mut out[*i as usize];
                 out.0[corner] = xi;
                 out.1[corner] = eta;
             }

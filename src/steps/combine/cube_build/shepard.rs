@@ -1,5 +1,7 @@
 //! Weights of the modified Shepard methods: pixels are points, and a spaxel takes those in a region about its centre.
 
+use std::ops::Range;
+
 /// How a point's weight falls with its distance in spaxels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fall {
@@ -40,11 +42,36 @@ pub struct Reach {
 }
 
 /// The centres (in ascending order) within `radius` of a value.
-pub fn within(centres: &[f64], value: f64, radius: f64) -> std::ops::Range<usize> {
+pub fn within(centres: &[f64], value: f64, radius: f64) -> Range<usize> {
+    within_about(centres, value, radius, &mut (centres.len() / 2))
+}
+
+/// The same, looked for first near `about`, which is kept from one value to its neighbour.
+pub fn within_about(centres: &[f64], value: f64, radius: f64, about: &mut usize) -> Range<usize> {
     let near = |c: f64| (c - value).abs() <= radius;
-    let start = centres.partition_point(|c| *c < value && !near(*c));
-    let len = centres[start..].partition_point(|c| near(*c));
+    let start = partition_about(centres, |c| c < value && !near(c), about);
+    // a few, mostly
+    let len = centres[start..].iter().take_while(|c| near(**c)).count();
     start..start + len
+}
+
+/// How many values at the beginning are `before`, which no later one is: as by `partition_point`, but looked for first near
+/// `about`, which is set to it.
+pub fn partition_about(values: &[f64], before: impl Fn(f64) -> bool, about: &mut usize) -> usize {
+    const STEPS: usize = 8;
+    let mut at = (*about).min(values.len());
+    for _ in 0..STEPS {
+        if at < values.len() && before(values[at]) {
+            at += 1;
+        } else if at > 0 && !before(values[at - 1]) {
+            at -= 1;
+        } else {
+            *about = at;
+            return at;
+        }
+    }
+    *about = values.partition_point(|v| before(*v));
+    *about
 }
 
 #[cfg(test)]
@@ -58,6 +85,19 @@ mod tests {
         assert_eq!(within(&c, 1.5, 0.4), 2..2);
         assert_eq!(within(&c, -1.0, 2.5), 0..2);
         assert_eq!(within(&c, 9.0, 6.0), 3..4);
+        let many: Vec<f64> = (0..50).map(f64::from).collect();
+        for about in [0, 20, 49, 99] {
+            for value in [-1.0, 0.0, 17.5, 24.0, 49.0, 60.0, f64::NAN] {
+                let mut place = about;
+                let found = partition_about(&many, |v| v < value, &mut place);
+                assert_eq!(
+                    found,
+                    many.partition_point(|v| *v < value),
+                    "{about} {value}"
+                );
+                assert_eq!(place, found);
+            }
+        }
         assert!(within(&c, f64::NAN, 6.0).is_empty());
         assert!(within(&c, 1.0, f64::NAN).is_empty());
     }

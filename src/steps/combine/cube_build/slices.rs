@@ -1,7 +1,8 @@
 //! The pixels of a NIRSpec IFU exposure: which slice each is in, and the slicer's coordinates they lead through.
 //!
 //! Both forms of the WCS are read: the one that finds the slice of a pixel by an image of labels (its slices' bounds
-//! are those of its transforms), and the one whose points carry the number of their slice.
+//! are those of its transforms), and the one whose points carry the number of their slice. A pixel's label is looked up once:
+//! its sides and ends have the same, and pixels of a label are led to the slicer together.
 
 use std::ops::Range;
 
@@ -34,6 +35,8 @@ pub struct Slices {
     slices: Vec<(u8, Bounds)>,
     /// Step of the WCS whose transform finds the slice by labels.
     labels: usize,
+    /// Whether pixels meet that transform as they are, and it leads to the slicer.
+    direct: bool,
     /// Width of a slice on the slicer in metre.
     width: f64,
 }
@@ -43,8 +46,10 @@ pub struct Slices {
 pub struct Mapped {
     /// Place of each pixel in the image.
     pub index: Vec<u32>,
-    /// Number of its slice, from 1.
+    /// Number of its slice, from 1: the last one whose bounds it is in.
     pub slice: Vec<u8>,
+    /// What the WCS takes its slice by: its label, or the slice's number.
+    pub label: Vec<u8>,
     /// Right ascension in degrees.
     pub ra: Vec<f64>,
     /// Declination in degrees.
@@ -63,6 +68,7 @@ impl Mapped {
         let mut all = Self {
             index: Vec::with_capacity(n),
             slice: Vec::with_capacity(n),
+            label: Vec::with_capacity(n),
             ra: column(),
             dec: column(),
             lambda: column(),
@@ -75,10 +81,37 @@ impl Mapped {
     fn extend(&mut self, other: Self) {
         self.index.extend(other.index);
         self.slice.extend(other.slice);
+        self.label.extend(other.label);
         self.ra.extend(other.ra);
         self.dec.extend(other.dec);
         self.lambda.extend(other.lambda);
         self.length.extend(other.length);
+    }
+
+    /// Some of the pixels.
+    fn taken(&self, which: &[u32]) -> Self {
+        fn take<T: Copy>(values: &[T], which: &[u32]) -> Vec<T> {
+            match values.is_empty() {
+                true => Vec::new(),
+                false => which.iter().map(|k| values[*k as usize]).collect(),
+            }
+        }
+        Self {
+            index: take(&self.index, which),
+            slice: take(&self.slice, which),
+            label: take(&self.label, which),
+            ra: take(&self.ra, which),
+            dec: take(&self.dec, which),
+            lambda: take(&self.lambda, which),
+            length: take(&self.length, which),
+        }
+    }
+
+    /// The pixels in the image's order.
+    fn in_order(self) -> Self {
+        let mut order: Vec<u32> = (0..self.index.len() as u32).collect();
+        order.sort_by_key(|k| self.index[*k as usize]);
+        self.taken(&order)
     }
 }
 
@@ -165,11 +198,20 @@ impl Slices {
             )
         })?;
         slices.sort_by_key(|(slice, _)| *slice);
+        let plain = |t: &Transform| {
+            matches!(t.kind, Kind::Identity(_)) && t.bounding_box.is_none() && t.boxes.is_none()
+        };
+        let direct = by_label.is_some_and(|at| {
+            let mut before = wcs.steps()[..at].iter().map(|s| s.transform.as_ref());
+            let next = wcs.steps().get(at + 1);
+            before.all(|t| t.is_some_and(plain)) && next.is_some_and(|s| s.frame.name == "slicer")
+        });
         Ok(Self {
             wcs,
             named,
             slices,
             labels: by_label.unwrap_or(0),
+            direct,
             width: f64::NAN,
         })
     }
@@ -223,6 +265,26 @@ impl Slices {
         self.between((self.wcs.first(), "slicer"), slice, &[x, y])
     }
 
+    /// As [`Self::slicer`], of points in pixels of these labels; fastest where those of a label follow each other.
+    fn labelled(&self, label: &[u8], x: &[f64], y: &[f64]) -> Result<[Vec<f64>; 3]> {
+        let step = self.wcs.steps()[self.labels].transform.as_ref();
+        let Some(Kind::RegionsSelector(regions)) = step.map(|t| &t.kind).filter(|_| self.direct)
+        else {
+            return self.slicer(label, x, y);
+        };
+        let mut out: [Vec<f64>; 3] = std::array::from_fn(|_| Vec::with_capacity(label.len()));
+        for run in label.chunk_by(|a, b| a == b) {
+            let at = out[0].len()..out[0].len() + run.len();
+            let own = run.first().and_then(|l| regions.of(i64::from(*l)));
+            let part: [Vec<f64>; 3] = match own {
+                Some(t) => in_chunks(&[&x[at.clone()], &y[at]], |c| t.evaluate(c))?,
+                None => std::array::from_fn(|_| vec![regions.undefined; run.len()]),
+            };
+            out.iter_mut().zip(part).for_each(|(o, p)| o.extend(p));
+        }
+        Ok(out)
+    }
+
     /// Right ascension and declination of points on the slicer.
     fn sky(&self, slice: &[u8], [across, along, lambda]: [&[f64]; 3]) -> Result<[Vec<f64>; 2]> {
         self.between(("slicer", self.wcs.last()), slice, &[across, along, lambda])
@@ -258,23 +320,24 @@ impl Slices {
     }
 
     fn strip_by_label(&self, rows: Range<usize>, nx: usize, drizzle: bool) -> Result<Mapped> {
-        let mut covered = self.covered(rows.clone(), nx);
+        let covered = self.covered(rows.clone(), nx);
         let at = |k: usize| rows.start * nx + k;
-        let mut inside: Vec<usize> = (0..covered.len()).filter(|k| covered[*k] > 0).collect();
+        let inside: Vec<usize> = (0..covered.len()).filter(|k| covered[*k] > 0).collect();
         let (x, y) = coordinates(inside.iter().map(|k| at(*k)), nx);
         let step = &self.wcs.steps()[self.labels];
-        if let Some(Kind::RegionsSelector(r)) = step.transform.as_ref().map(|t| &t.kind) {
-            let [x, y] = self.between((self.wcs.first(), &step.frame.name), &[], &[&x, &y])?;
-            let [labels] = in_chunks(&[&x, &y], |c| r.label_mapper.evaluate(c))?;
-            let mut lit = labels.iter().map(|l| *l > 0.0);
-            inside.retain(|_| lit.next().unwrap_or(false));
-        }
-        let index: Vec<usize> = inside.iter().map(|k| at(*k)).collect();
-        let slice: Vec<u8> = inside
-            .iter()
-            .map(|k| std::mem::take(&mut covered[*k]))
-            .collect();
-        self.located(&index, slice, nx, drizzle)
+        let Some(Kind::RegionsSelector(r)) = step.transform.as_ref().map(|t| &t.kind) else {
+            return Ok(Mapped::default());
+        };
+        let [x, y] = self.between((self.wcs.first(), &step.frame.name), &[], &[&x, &y])?;
+        let [labels] = in_chunks(&[&x, &y], |c| r.label_mapper.evaluate(c))?;
+        // a conversion of what is no number, or negative, is 0
+        let pixels = inside.iter().zip(labels).map(|(k, l)| (*k, l as u8));
+        let mut pixels: Vec<(usize, u8)> = pixels.filter(|(_, label)| *label > 0).collect();
+        pixels.sort_by_key(|(_, label)| *label);
+        let index: Vec<usize> = pixels.iter().map(|(k, _)| at(*k)).collect();
+        let slice = pixels.iter().map(|(k, _)| covered[*k]).collect();
+        let label = pixels.iter().map(|(_, label)| *label).collect();
+        Ok(self.located(&index, slice, label, nx, drizzle)?.in_order())
     }
 
     fn strip_by_name(&self, rows: Range<usize>, nx: usize, drizzle: bool) -> Result<Mapped> {
@@ -287,7 +350,8 @@ impl Slices {
             let index: Vec<usize> = lines
                 .flat_map(|r| columns.clone().map(move |c| r * nx + c))
                 .collect();
-            let mut mapped = self.located(&index, vec![*slice; index.len()], nx, drizzle)?;
+            let own = vec![*slice; index.len()];
+            let mut mapped = self.located(&index, own.clone(), own, nx, drizzle)?;
             if drizzle {
                 mapped = self.with_corners(mapped, nx)?;
             }
@@ -301,6 +365,7 @@ impl Slices {
             let from = &all[m];
             out.index.push(from.index[k]);
             out.slice.push(from.slice[k]);
+            out.label.push(from.label[k]);
             out.ra.push(from.ra[k]);
             out.dec.push(from.dec[k]);
             out.lambda.push(from.lambda[k]);
@@ -310,79 +375,84 @@ impl Slices {
     }
 
     /// Coordinates of pixels; those without a wavelength are left out.
-    fn located(&self, index: &[usize], slice: Vec<u8>, nx: usize, drizzle: bool) -> Result<Mapped> {
+    fn located(
+        &self,
+        index: &[usize],
+        slice: Vec<u8>,
+        label: Vec<u8>,
+        nx: usize,
+        drizzle: bool,
+    ) -> Result<Mapped> {
         let (x, y) = coordinates(index.iter().copied(), nx);
-        let ends = (self.wcs.first(), self.wcs.last());
-        let [ra, dec, lambda] = self.between(ends, &slice, &[&x, &y])?;
-        let valid: Vec<usize> = (0..index.len()).filter(|k| !lambda[*k].is_nan()).collect();
-        let take = |v: &[f64]| valid.iter().map(|k| v[*k]).collect::<Vec<f64>>();
-        let (x, y) = (take(&x), take(&y));
-        let slice: Vec<u8> = valid.iter().map(|k| slice[*k]).collect();
-        let mut length = Vec::new();
-        if drizzle {
-            // from the slicer on the wavelength is only turned into micron
-            let end = |d: f64| -> Result<[Vec<f64>; 3]> {
-                let x: Vec<f64> = x.iter().map(|x| x + d).collect();
-                self.slicer(&slice, &x, &y)
-            };
-            let ([.., low], [.., high]) = (end(-ALONG)?, end(ALONG)?);
-            let apart = low.iter().zip(&high);
-            length = apart.map(|(a, b)| (a * 1e6 - b * 1e6).abs()).collect();
-        }
-        let index = valid.iter().map(|k| u32::try_from(index[*k]));
-        Ok(Mapped {
+        let place = self.labelled(&label, &x, &y)?;
+        let ends = ("slicer", self.wcs.last());
+        let [ra, dec, lambda] = self.between(ends, &label, &place.each_ref().map(Vec::as_slice))?;
+        let index = index.iter().map(|i| u32::try_from(*i));
+        let mut out = Mapped {
             index: index
                 .collect::<Result<_, _>>()
                 .map_err(|_| Error::input("the image has more pixels than can be counted"))?,
             slice,
-            ra: take(&ra),
-            dec: take(&dec),
-            lambda: take(&lambda),
-            length,
+            label,
+            ra,
+            dec,
+            lambda,
+            length: Vec::new(),
+        };
+        if drizzle {
+            // from the slicer on the wavelength is only turned into micron
+            let end = |d: f64| -> Result<[Vec<f64>; 3]> {
+                let x: Vec<f64> = x.iter().map(|x| x + d).collect();
+                self.labelled(&out.label, &x, &y)
+            };
+            let ([.., low], [.., high]) = (end(-ALONG)?, end(ALONG)?);
+            let apart = low.iter().zip(&high);
+            out.length = apart.map(|(a, b)| (a * 1e6 - b * 1e6).abs()).collect();
+        }
+        let valid: Vec<u32> = (0..out.index.len() as u32)
+            .filter(|k| !out.lambda[*k as usize].is_nan())
+            .collect();
+        Ok(match valid.len() == out.index.len() {
+            true => out,
+            false => out.taken(&valid),
         })
     }
 
     /// The pixels whose corners all have a place.
     fn with_corners(&self, all: Mapped, nx: usize) -> Result<Mapped> {
         let places = all.index.iter().map(|i| *i as usize);
-        let sides = self.corners(&all.slice, places, nx)?;
+        let sides = self.corners(&all.label, places, nx)?;
         let whole = |k: usize| {
             sides
                 .iter()
                 .all(|[ra, dec]| !ra[k].is_nan() && !dec[k].is_nan())
         };
-        let keep: Vec<usize> = (0..all.index.len()).filter(|k| whole(*k)).collect();
-        let take = |v: &[f64]| keep.iter().filter_map(|k| v.get(*k).copied()).collect();
-        Ok(Mapped {
-            index: keep.iter().map(|k| all.index[*k]).collect(),
-            slice: keep.iter().map(|k| all.slice[*k]).collect(),
-            ra: take(&all.ra),
-            dec: take(&all.dec),
-            lambda: take(&all.lambda),
-            length: take(&all.length),
-        })
+        let keep: Vec<u32> = (0..all.index.len() as u32)
+            .filter(|k| whole(*k as usize))
+            .collect();
+        Ok(all.taken(&keep))
     }
 
-    /// Right ascension and declination of the four corners of pixels, in the order in which they follow each other around
-    /// the pixel; all NaN where one of them leaves the slice.
+    /// Right ascension and declination of the four corners of pixels of these labels, in the order in which they follow each
+    /// other around the pixel; all NaN where one of them leaves the slice. Fastest where pixels of a label follow each other.
     ///
     /// # Errors
     /// Those of the WCS.
     pub fn corners(
         &self,
-        slice: &[u8],
+        label: &[u8],
         index: impl Iterator<Item = usize>,
         nx: usize,
     ) -> Result<[[Vec<f64>; 2]; 4]> {
         let (x, y) = coordinates(index, nx);
         let side = |d: f64| -> Result<[Vec<f64>; 3]> {
             let y: Vec<f64> = y.iter().map(|y| y + d).collect();
-            self.slicer(slice, &x, &y)
+            self.labelled(label, &x, &y)
         };
         let half = self.width / 2.0;
         let corner = |[across, along, lambda]: &[Vec<f64>; 3], d: f64| {
             let across: Vec<f64> = across.iter().map(|a| a + d).collect();
-            self.sky(slice, [&across, along, lambda])
+            self.sky(label, [&across, along, lambda])
         };
         let (mut low, mut high) = (side(-ACROSS)?, side(ACROSS)?);
         for (low, high) in low[1].iter_mut().zip(&mut high[1]) {

@@ -98,7 +98,7 @@ impl Filter {
                 value
             })
             .collect();
-        plan.forward(&mut kernel, &mut Vec::new());
+        plan.forward(&mut kernel, &mut Vec::new(), None);
         let lines = 0..=2 * REACH;
         Ok(Self {
             gains: gains(),
@@ -187,7 +187,7 @@ impl Filter {
                     series[m].im[lane] = p * p * f64::from(v);
                 }
             }
-            self.plan.forward(&mut series, &mut scratch);
+            self.plan.forward(&mut series, &mut scratch, None);
             for lane in (0..LANES).filter(|l| used[*l]) {
                 match self.solve(&series, lane) {
                     Ok(line) => add(&mut spectra, lane, half, &line),
@@ -195,7 +195,7 @@ impl Filter {
                 }
             }
         }
-        self.plan.backward(&mut spectra, &mut scratch);
+        self.plan.backward(&mut spectra, &mut scratch, None);
         let mut model = Vec::with_capacity(BLOCK * SIZE);
         for line in 0..BLOCK {
             let (lane, half) = (line / 2, line % 2);
@@ -220,13 +220,13 @@ impl Filter {
             }
         }
         let mut scratch = Vec::new();
-        self.plan.forward(&mut series, &mut scratch);
+        self.plan.forward(&mut series, &mut scratch, None);
         for (v, [re, im]) in series.iter_mut().zip(&self.kernel) {
             let (a, b) = (v.re, v.im);
             v.re = std::array::from_fn(|l| a[l] * re - b[l] * im);
             v.im = std::array::from_fn(|l| a[l] * im + b[l] * re);
         }
-        self.plan.backward(&mut series, &mut scratch);
+        self.plan.backward(&mut series, &mut scratch, None);
         let weight = |sum: f64| match sum / SIZE as f64 {
             density if density > ALONE => 1.0 / density,
             _ => 0.0,

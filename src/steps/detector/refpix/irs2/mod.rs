@@ -253,23 +253,22 @@ impl Correction<'_> {
         let means = less_means(groups, exec);
         let planes: Vec<&[f32]> = groups.chunks(PLANE).collect();
         let transform = &self.weights.transform;
-        // the reference output of several groups at once
         let spectra = exec.map(planes.chunks(LANES).collect(), |planes: &[&[f32]]| {
-            let mut lanes = vec![[0f32; LANES]; LENGTH];
-            for (lane, plane) in planes.iter().enumerate() {
+            let series = planes.iter().map(|plane| {
                 let series = self.turned.series::<1>(plane, 0);
                 let mut series: Vec<f32> = series.into_iter().flatten().collect();
                 noise::interpolate(&mut series);
-                lanes.iter_mut().zip(series).for_each(|(l, v)| l[lane] = v);
-            }
-            transform.reference_spectra(&lanes)
+                series
+            });
+            transform.reference_spectra(&series.collect::<Vec<_>>())
         });
+        let spectra: Vec<Vec<[f32; 2]>> = spectra.into_iter().flatten().collect();
         let jobs: Vec<_> = groups.chunks_mut(PLANE).enumerate().collect();
         exec.map(jobs, |(group, plane)| {
             let series = self.turned.series::<LANES>(plane, 1);
             let noise = transform.noise(
                 &series,
-                (&spectra[group / LANES], group % LANES),
+                &spectra[group],
                 &self.weights.own,
                 &self.weights.of_reference,
             );

@@ -7,10 +7,8 @@ use crate::model::irs2::SCIENCE;
 
 /// Series that are transformed side by side.
 pub const LANES: usize = 4;
-/// One frequency of the spectra of four outputs, or of the reference output of four groups.
+/// One frequency of the spectra of four outputs.
 pub type Four = Lanes<f32, LANES>;
-/// Four real series as two complex ones in double precision.
-type Packed = Lanes<f64, { LANES / 2 }>;
 
 /// Rounds of filtering of the reference output.
 const ROUNDS: usize = 3;
@@ -38,17 +36,27 @@ pub struct Transform {
     backward: Plan<f32>,
     /// The filter where it falls.
     falling: Vec<f64>,
+    /// Frequencies that the filter leaves something of.
+    passed: Vec<bool>,
+    /// Places in a series at which no science pixel is read.
+    gaps: Vec<bool>,
 }
 
 impl Transform {
     /// None can be missing: the length has a plan.
     pub fn new() -> Option<Self> {
         let fall = |i: usize| ((i as f64 * std::f64::consts::PI / SLOPE as f64).cos() + 1.0) / 2.0;
-        Some(Self {
+        let science = science_ticks();
+        let mut transform = Self {
             forward: Plan::new(LENGTH)?,
             backward: Plan::new(LENGTH)?,
             falling: (0..SLOPE).map(fall).collect(),
-        })
+            passed: Vec::new(),
+            gaps: (0..LENGTH).map(|t| !science[t % TICKS]).collect(),
+        };
+        let passed = (0..LENGTH).map(|k| transform.filter(k) != 0.0);
+        transform.passed = passed.collect();
+        Some(transform)
     }
 
     /// The filter at a frequency: 1, falling, 0, rising, 1, and the same backwards.
@@ -65,65 +73,89 @@ impl Transform {
         }
     }
 
-    /// The spectra of real series, taken in double precision and rounded; `weighted` is given frequency and value.
-    fn spectra(
+    /// The spectra of `L` real series (at most `2 H`), taken in double precision and rounded; `weighted` is given frequency and
+    /// value, and outside of what is `wanted` not asked: zero.
+    fn spectra<const L: usize, const H: usize>(
         &self,
-        series: impl Iterator<Item = [f32; LANES]>,
-        weighted: impl Fn(usize, Four) -> Four,
-    ) -> Vec<Four> {
+        series: impl Iterator<Item = [f32; L]>,
+        wanted: Option<&[bool]>,
+        weighted: impl Fn(usize, Lanes<f32, L>) -> Lanes<f32, L>,
+    ) -> Vec<Lanes<f32, L>> {
         // a complex series carries two real ones
-        let pack = |v: [f32; LANES]| Packed {
-            re: [v[0].into(), v[2].into()],
-            im: [v[1].into(), v[3].into()],
+        let part = |v: &[f32; L], l: usize| v.get(l).copied().map_or(0.0, f64::from);
+        let pack = |v: [f32; L]| Lanes::<f64, H> {
+            re: std::array::from_fn(|h| part(&v, 2 * h)),
+            im: std::array::from_fn(|h| part(&v, 2 * h + 1)),
         };
-        let mut z: Vec<Packed> = series.map(pack).collect();
-        self.forward.forward(&mut z, &mut Vec::new());
+        let mut z: Vec<Lanes<f64, H>> = series.map(pack).collect();
+        self.forward.forward(&mut z, &mut Vec::new(), wanted);
+        let of = |k: usize| {
+            let (p, m) = (&z[k], &z[(LENGTH - k) % LENGTH]);
+            let mut out = Lanes::ZERO;
+            for l in 0..L {
+                let h = l / 2;
+                let [re, im] = match l % 2 {
+                    0 => [p.re[h] + m.re[h], p.im[h] - m.im[h]],
+                    _ => [p.im[h] + m.im[h], m.re[h] - p.re[h]],
+                };
+                (out.re[l], out.im[l]) = ((0.5 * re) as f32, (0.5 * im) as f32);
+            }
+            weighted(k, out)
+        };
         (0..LENGTH)
-            .map(|k| {
-                let (p, m) = (&z[k], &z[(LENGTH - k) % LENGTH]);
-                let mut four = Four::ZERO;
-                for l in 0..LANES / 2 {
-                    four.re[2 * l] = (0.5 * (p.re[l] + m.re[l])) as f32;
-                    four.im[2 * l] = (0.5 * (p.im[l] - m.im[l])) as f32;
-                    four.re[2 * l + 1] = (0.5 * (p.im[l] + m.im[l])) as f32;
-                    four.im[2 * l + 1] = (0.5 * (m.re[l] - p.re[l])) as f32;
-                }
-                weighted(k, four)
+            .map(|k| match wanted.is_none_or(|w| w[k]) {
+                true => of(k),
+                false => Lanes::ZERO,
             })
             .collect()
     }
 
-    /// Fills the gaps of series of the reference output by filtering, and returns their spectra by the length.
-    pub fn reference_spectra(&self, series: &[[f32; LANES]]) -> Vec<Four> {
-        let science = science_ticks();
-        let mut filled: Vec<[f32; LANES]> = series.to_vec();
+    /// Fills the gaps of series of the reference output, one a group, by filtering, and returns their spectra by the length.
+    pub fn reference_spectra(&self, series: &[Vec<f32>]) -> Vec<Vec<[f32; 2]>> {
+        let of_some = |some: &[Vec<f32>]| match some.len() {
+            1 => self.some_reference_spectra::<1, 1>(some),
+            2 => self.some_reference_spectra::<2, 1>(some),
+            _ => self.some_reference_spectra::<LANES, { LANES / 2 }>(some),
+        };
+        series.chunks(LANES).flat_map(of_some).collect()
+    }
+
+    fn some_reference_spectra<const L: usize, const H: usize>(
+        &self,
+        series: &[Vec<f32>],
+    ) -> Vec<Vec<[f32; 2]>> {
+        let own = |t: usize| std::array::from_fn(|l| series.get(l).map_or(0.0, |s| s[t]));
+        let mut filled: Vec<[f32; L]> = (0..LENGTH).map(own).collect();
         for _ in 0..ROUNDS {
-            let filtered = |k: usize, v: Four| {
+            let filtered = |k: usize, v: Lanes<f32, L>| {
                 let f = self.filter(k);
                 let by = |x: f32| (f64::from(x) * f) as f32;
-                Four {
+                Lanes {
                     re: v.re.map(by),
                     im: v.im.map(by),
                 }
             };
-            let mut z = self.spectra(filled.iter().copied(), filtered);
-            self.backward.backward(&mut z, &mut Vec::new());
-            for ((t, v), own) in filled.iter_mut().enumerate().zip(series) {
-                *v = match science[t % TICKS] {
-                    true => *own,
-                    false => z[t].re.map(|x| x * BY_LENGTH),
-                };
+            let series = filled.iter().copied();
+            let mut z = self.spectra::<L, H>(series, Some(&self.passed), filtered);
+            self.backward
+                .backward(&mut z, &mut Vec::new(), Some(&self.gaps));
+            for ((v, z), gap) in filled.iter_mut().zip(&z).zip(&self.gaps) {
+                if *gap {
+                    *v = z.re.map(|x| x * BY_LENGTH);
+                }
             }
         }
-        self.spectra(filled.into_iter(), |_, v| v.scaled(BY_LENGTH))
+        let spectra = self.spectra::<L, H>(filled.into_iter(), None, |_, v| v.scaled(BY_LENGTH));
+        let of_lane = |l: usize| spectra.iter().map(|v| [v.re[l], v.im[l]]).collect();
+        (0..series.len()).map(of_lane).collect()
     }
 
-    /// The noise of the four outputs of a group. `series` are theirs; `reference` is the spectrum of the reference output,
-    /// a lane of [`Self::reference_spectra`]; `own` and `of_reference` are the weights of both.
+    /// The noise of the four outputs of a group. `series` are theirs; `reference` is the spectrum of the reference output, one
+    /// of [`Self::reference_spectra`]; `own` and `of_reference` are the weights of both.
     pub fn noise(
         &self,
         series: &[[f32; LANES]],
-        reference: (&[Four], usize),
+        reference: &[[f32; 2]],
         own: &[Four],
         of_reference: &[Four],
     ) -> Vec<[f32; LANES]> {
@@ -142,8 +174,7 @@ impl Transform {
         };
         let weighted = |k: usize, v: Four| {
             let (v, a, b) = (v.scaled(BY_LENGTH), &own[k], &of_reference[k]);
-            let r = &reference.0[k];
-            let r = [r.re[reference.1], r.im[reference.1]];
+            let r = reference[k];
             let mut out = Four::ZERO;
             for l in 0..LANES {
                 let p = product([v.re[l], v.im[l]], [a.re[l], a.im[l]]);
@@ -153,8 +184,9 @@ impl Transform {
             }
             out
         };
-        let mut z = self.spectra((0..LENGTH).map(of_tick), weighted);
-        self.backward.backward(&mut z, &mut Vec::new());
+        let series = (0..LENGTH).map(of_tick);
+        let mut z = self.spectra::<LANES, { LANES / 2 }>(series, None, weighted);
+        self.backward.backward(&mut z, &mut Vec::new(), None);
         let value = |x: f32| x * BY_LENGTH * LENGTH as f32;
         z.into_iter().map(|v| v.re.map(value)).collect()
     }

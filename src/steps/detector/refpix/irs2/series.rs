@@ -112,10 +112,14 @@ fn blocks() -> impl Iterator<Item = Range<usize>> {
 pub struct Turned(pub bool);
 
 impl Turned {
-    /// Where a pixel of an output, in the order of reading, and of a row of the detector lies in a plane of the frame.
-    fn place(self, output: usize, pixel: usize, row: usize) -> usize {
-        let column = if self.0 { SCIENCE - 1 - row } else { row };
-        frame_row(output, pixel, self.0) * SCIENCE + column
+    /// Where the row of the frame that has a pixel of an output, in the order of reading, begins in a plane.
+    fn line(self, output: usize, pixel: usize) -> usize {
+        frame_row(output, pixel, self.0) * SCIENCE
+    }
+
+    /// The column of the frame that is a row of the detector.
+    fn column(self, row: usize) -> usize {
+        if self.0 { SCIENCE - 1 - row } else { row }
     }
 
     /// Series of `N` outputs of a plane, from output `first` on, without the straight line through their edges; zero where no
@@ -123,12 +127,12 @@ impl Turned {
     pub fn series<const N: usize>(self, plane: &[f32], first: usize) -> Vec<[f32; N]> {
         let mut out = vec![[0f32; N]; LENGTH];
         for rows in blocks() {
-            for lane in 0..N {
-                for pixel in 0..OUTPUT {
-                    let at = tick(pixel);
-                    for row in rows.clone() {
-                        out[row * TICKS + at][lane] = plane[self.place(first + lane, pixel, row)];
-                    }
+            for pixel in 0..OUTPUT {
+                let at = tick(pixel);
+                let lines: [usize; N] = std::array::from_fn(|lane| self.line(first + lane, pixel));
+                for row in rows.clone() {
+                    let column = self.column(row);
+                    out[row * TICKS + at] = lines.map(|line| plane[line + column]);
                 }
             }
         }
@@ -153,15 +157,16 @@ impl Turned {
         plane: &mut [f32],
     ) {
         for rows in blocks() {
-            for lane in 0..4 {
-                for pixel in (0..OUTPUT).filter(|p| is_science(*p)) {
-                    let at = tick(pixel);
-                    let y = science_row[frame_row(lane + 1, pixel, self.0)];
-                    for row in rows.clone() {
-                        let (t, from) = (row * TICKS + at, self.place(lane + 1, pixel, row));
+            for pixel in (0..OUTPUT).filter(|p| is_science(*p)) {
+                let at = tick(pixel);
+                let from: [usize; 4] = std::array::from_fn(|lane| self.line(lane + 1, pixel));
+                let to = from.map(|line| science_row[line / SCIENCE] * SCIENCE);
+                for row in rows.clone() {
+                    let (t, column) = (row * TICKS + at, self.column(row));
+                    for lane in 0..4 {
                         let value = series[t][lane] - noise[t][lane];
-                        plane[y * SCIENCE + from % SCIENCE] =
-                            (f64::from(value) + means[from]) as f32;
+                        let mean = means[from[lane] + column];
+                        plane[to[lane] + column] = (f64::from(value) + mean) as f32;
                     }
                 }
             }
