@@ -23,9 +23,12 @@ const BLOCKS: f64 = (SIZE / 4 / NORMAL) as f64;
 /// Ticks of a block that the correction fills from its reference pixels, each of which stands for two.
 const FILLED: f64 = (2 * REFERENCE) as f64;
 
+/// A weight of the reference output and one of the own reference pixels, for outputs 1 to 4.
+type Weights = [(f64, f64); 4];
+
 /// Weights of the reference output and of the own reference pixels for outputs 1 to 4 at a frequency (per tick, 0 to 0.5). The second
 /// are for a series in which the pixels stand at their ticks and nothing elsewhere.
-fn weights(frequency: f64) -> [(f64, f64); 4] {
+fn weights(frequency: f64) -> Weights {
     let (common, own) = powers(frequency);
     let white = REFERENCE_NOISE * REFERENCE_NOISE;
     let blind = frequency >= 0.5 / PERIOD;
@@ -66,11 +69,11 @@ fn mistaken(frequency: f64, output: usize) -> f64 {
 /// # Errors
 /// [`crate::Error::Io`] where writing fails.
 pub fn write(file: &RefFile) -> Result<()> {
-    let half: Vec<[(f64, f64); 4]> = (0..=LENGTH / 2)
+    let half: Vec<Weights> = (0..=LENGTH / 2)
         .map(|k| weights(k as f64 / LENGTH as f64))
         .collect();
     // real parts, each with an imaginary part of 0 behind it
-    let column = |of: &dyn Fn(&[(f64, f64); 4]) -> f64| -> Vec<f32> {
+    let column = |of: &dyn Fn(&Weights) -> f64| -> Vec<f32> {
         let real = (0..LENGTH).map(|k| of(&half[k.min(LENGTH - k)]) as f32);
         real.flat_map(|v| [v, 0.0]).collect()
     };
