@@ -13,7 +13,7 @@ use sifu::steps::step::{AnyStep, Model, RefPaths, Status, Target};
 use sifu::store::products::{RampFile, read_rate};
 use sifu::store::references::{Found, References};
 
-const CASES: usize = 22;
+const CASES: usize = 31;
 
 fn step() -> &'static dyn AnyStep {
     sifu::steps::find("clean_flicker_noise").unwrap()

@@ -6,11 +6,12 @@ use sifu::exec::Exec;
 use sifu::formats::asdf::AsdfFile;
 use sifu::formats::fits::FitsFile;
 use sifu::model::Meta;
+use sifu::model::irs2::ScienceRows;
 use sifu::simulate::nirspec::observation::exposures;
 use sifu::simulate::nirspec::pixels::Pixels;
 use sifu::simulate::nirspec::readout::Readout;
 use sifu::simulate::nirspec::response::{Flat, sensitivity};
-use sifu::simulate::nirspec::{Detector, Grating, Mode, Options, simulate_nirspec};
+use sifu::simulate::nirspec::{Detector, Grating, Mode, Options, ReadPattern, simulate_nirspec};
 use sifu::simulate::random::{Stream, label};
 use sifu::simulate::scene::Scene;
 use sifu::simulate::{Summary, cosmic};
@@ -302,6 +303,94 @@ fn reductions_give_back_rates_and_fluxes() {
     assert!(low > 0.998 && high < 1.002, "{low} {high}");
 }
 
+/// Exposures with interleaved reference pixels: what these tell of the slow noise takes it out, and the rates are the truth.
+#[test]
+fn interleaved_reference_pixels_take_out_slow_noise() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        pattern: ReadPattern::NrsIrs2Rapid,
+        ..options(3)
+    };
+    let exec = Exec::new(Some(2)).unwrap();
+    let made = simulate_nirspec(&options, folder.path(), &exec, &|_| ()).unwrap();
+    let raw = &made.science[0];
+    let file = FitsFile::open(raw).unwrap();
+    let meta = Meta {
+        source: raw.clone(),
+        primary: file.hdu(0).unwrap().header,
+        sci: file.hdu(file.need("SCI").unwrap()).unwrap().header,
+        history: None,
+    };
+    for (key, value) in [
+        ("NRS_NORM", 16),
+        ("NRS_REF", 4),
+        ("NOUTPUTS", 5),
+        ("SUBSIZE2", 2048),
+    ] {
+        assert_eq!(meta.i64(key), Some(value), "{key}");
+    }
+    assert_eq!(meta.f64("TGROUP"), Some(14.58889));
+    let shape = file.shape(file.need("SCI").unwrap()).unwrap();
+    assert_eq!(shape, [1, 3, 3200, 2048]);
+
+    let out = folder.path().join("out");
+    sifu(&[
+        "detector1",
+        &raw.display().to_string(),
+        "--save-intermediates",
+        "--crds",
+        &made.crds.display().to_string(),
+        "--context",
+        &made.context,
+        "-q",
+        "-o",
+        &out.display().to_string(),
+    ])
+    .success();
+    let product = |suffix: &str| {
+        let name = raw.file_name().unwrap().to_str().unwrap();
+        out.join(name.replace("_uncal", suffix))
+    };
+    let (before, after) = (
+        plane(&product("_superbias"), "SCI"),
+        plane(&product("_refpix"), "SCI"),
+    );
+    let (truth, sci) = (
+        plane(&made.truth[0], "SCI"),
+        plane(&product("_rate"), "SCI"),
+    );
+    let rows = ScienceRows::of(&meta, 3200, 2048).unwrap().unwrap();
+    let n = 2048;
+    let (frame, image) = (3200 * n, n * n);
+    // stripes: the median of dark pixels in each column of the difference of two groups, output by output
+    let stripes = |first: &[f32], second: &[f32]| {
+        let mut squares = 0.0;
+        for output in 0..4 {
+            let column = |x: usize| {
+                let lines = (output * 512..(output + 1) * 512).map(|y| y * n + x);
+                let dark = lines.filter(|p| truth[*p] == 0.0);
+                let values = dark.map(|p| f64::from(second[p]) - f64::from(first[p]));
+                percentiles(values.collect())[1]
+            };
+            let columns: Vec<f64> = (4..n - 4).map(column).collect();
+            let mean = columns.iter().sum::<f64>() / columns.len() as f64;
+            squares += columns.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        }
+        (squares / (4 * (n - 8)) as f64).sqrt()
+    };
+    let science = |group: usize| rows.of_plane(&before[group * frame..(group + 1) * frame]);
+    let striped = stripes(&science(0), &science(1));
+    let cleaned = stripes(&after[..image], &after[image..2 * image]);
+    assert!(
+        striped > 2.5 && cleaned < 0.3 * striped,
+        "{striped} {cleaned}"
+    );
+    let lit = (0..truth.len()).filter(|i| truth[*i] > 20.0 && sci[*i].is_finite());
+    let ratio = lit.map(|i| f64::from(sci[i] / truth[i]));
+    let [_, middle, _] = percentiles(ratio.collect());
+    assert!((middle - 1.0).abs() < 1e-3, "{middle}");
+}
+
 #[test]
 fn the_program_refuses_impossible_options() {
     let folder = tempfile::tempdir().unwrap();
@@ -313,7 +402,7 @@ fn the_program_refuses_impossible_options() {
     refused(&["--grating", "PRISM", "--filter", "F290LP"]);
     refused(&["--grating", "G395M", "--detectors", "NRS2"]);
     refused(&["--grating", "MIRROR"]);
-    refused(&["--readpatt", "NRSIRS2"]);
+    refused(&["--readpatt", "NRSIRS3"]);
     refused(&["--dithers", "9"]);
     assert_eq!(files(folder.path()).len(), 0);
 }

@@ -1,4 +1,4 @@
-//! `sifu demo`: simulates an observation and runs the whole chain on it.
+//! `sifu demo`: simulates an observation with both instruments, or one, and runs the whole chain on it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -28,59 +28,62 @@ pub struct Args {
     /// Folder to fill: new or empty.
     #[arg(value_name = "DIR", default_value = "sifu-demo")]
     folder: PathBuf,
-    /// Whose observation: MIRI's MRS (saturation and a background, to despiked cubes from two numbers of groups) or NIRSpec's IFU
-    /// with the prism.
-    #[arg(long, value_enum, default_value = "miri")]
-    instrument: Instrument,
+    /// Whose observation: MIRI's MRS, NIRSpec's IFU with the prism, or both in one folder and one run.
+    #[arg(long, value_enum, default_value = "both")]
+    instrument: Instruments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
-enum Instrument {
+enum Instruments {
+    Both,
     Miri,
     Nirspec,
 }
 
-impl Instrument {
+impl Instruments {
+    /// Writes the observations, and those of empty sky.
     fn simulate(self, folder: &Path, exec: &Exec, say: &(dyn Fn(&str) + Sync)) -> Result<Summary> {
-        match self {
-            Self::Miri => {
-                let options = Options {
-                    background: true,
-                    ..Options::default()
-                };
-                simulate_miri(&options, folder, exec, say)
-            }
-            Self::Nirspec => {
-                let mode = nirspec::Mode::of(nirspec::Grating::Prism, None)?;
-                let options = nirspec::Options::new(vec![mode]);
-                simulate_nirspec(&options, folder, exec, say)
-            }
+        let mut made = Summary::default();
+        if self != Self::Nirspec {
+            let options = Options {
+                background: true,
+                ..Options::default()
+            };
+            made = simulate_miri(&options, folder, exec, say)?;
         }
+        if self != Self::Miri {
+            let mode = nirspec::Mode::of(nirspec::Grating::Prism, None)?;
+            let options = nirspec::Options {
+                background: true,
+                // images of a second dither, and what is made of them, would take another gigabyte
+                dithers: 1,
+                ..nirspec::Options::new(vec![mode])
+            };
+            made = made.and(simulate_nirspec(&options, folder, exec, say)?);
+        }
+        Ok(made)
     }
+}
 
-    /// What is made of it.
-    fn plan(self, background: Option<PathBuf>) -> plan::Options {
-        plan::Options {
-            desaturate: self == Self::Miri,
-            groups_to_use: Some(BTreeSet::from([3])),
-            background,
-            background_subtract: Toggle::Yes,
-            // the simulated spectra have no residual fringes, and to look for them takes longer than all else
-            defringe_1d: Toggle::No,
-            spectra: vec![plan::Instrument::Miri],
-            ..plan::Options::default()
-        }
+/// What is made of it: saturated parts from three groups, without the background.
+fn whole(background: PathBuf) -> plan::Options {
+    plan::Options {
+        desaturate: true,
+        groups_to_use: Some(BTreeSet::from([3])),
+        background: Some(background),
+        background_subtract: Toggle::Yes,
+        // the simulated spectra have no residual fringes, and to look for them takes longer than all else
+        defringe_1d: Toggle::No,
+        spectra: vec![plan::Instrument::Miri],
+        ..plan::Options::default()
     }
+}
 
-    /// The options of `sifu run` that do the same in a folder (with a `/` at its end).
-    fn options(self, root: &str) -> String {
-        match self {
-            Self::Miri => format!(
-                "--desaturate --groups-to-use 3 --background {root}background --background-subtract=yes --defringe-1d=no "
-            ),
-            Self::Nirspec => String::new(),
-        }
-    }
+/// The options of `sifu run` that do the same in a folder (with a `/` at its end).
+fn as_options(root: &str) -> String {
+    format!(
+        "--desaturate --groups-to-use 3 --background {root}background --background-subtract=yes --defringe-1d=no "
+    )
 }
 
 /// One line of the closing table.
@@ -149,30 +152,27 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         let (entries, code) = carry_out(&plan, &context, budget, global)?;
         Ok((plan, entries, code))
     };
-    let background = (!made.background.is_empty()).then(|| folder.join("background"));
-    if let Some(background) = &background {
-        let start = Instant::now();
-        let first = plan::Options {
-            skip: Stage::ALL
-                .iter()
-                .copied()
-                .filter(|s| *s > Stage::Stage1)
-                .collect(),
-            ..plan::Options::default()
-        };
-        let (plan, entries, code) = reduce(background, &first)?;
-        if code != 0 {
-            super::print(&run::table(&plan, &entries, background))?;
-            return Ok(code);
-        }
-        add(
-            "count rates of the background",
-            background.join("stage1"),
-            Some(start.elapsed().as_secs_f64()),
-        )?;
+    let background = folder.join("background");
+    let start = Instant::now();
+    let first = plan::Options {
+        skip: Stage::ALL
+            .iter()
+            .copied()
+            .filter(|s| *s > Stage::Stage1)
+            .collect(),
+        ..plan::Options::default()
+    };
+    let (plan, entries, code) = reduce(&background, &first)?;
+    if code != 0 {
+        super::print(&run::table(&plan, &entries, &background))?;
+        return Ok(code);
     }
-    let whole = args.instrument.plan(background);
-    let (plan, entries, code) = reduce(folder, &whole)?;
+    add(
+        "count rates of the background",
+        background.join("stage1"),
+        Some(start.elapsed().as_secs_f64()),
+    )?;
+    let (plan, entries, code) = reduce(folder, &whole(background))?;
     super::print(&run::table(&plan, &entries, folder))?;
     if code != 0 {
         return Ok(code);
@@ -183,8 +183,8 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         ("cubes, backplanes, spectra", "stage3"),
         ("all of these from 3 groups", "groups"),
         ("desaturated cubes", "stage3_desaturated"),
-        ("despiked cubes", "stage5_despike"),
-        ("despiked cubes", "stage4_despike"),
+        ("despiked cubes of MIRI", "stage5_despike"),
+        ("despiked cubes of NIRSpec", "stage4_despike"),
     ] {
         let place = folder.join(name);
         if place.is_dir() {
@@ -194,12 +194,7 @@ pub fn run(args: &Args, global: &Global) -> Result<u8> {
         }
     }
     super::print("\n")?;
-    super::print(&table(
-        &lines,
-        &made,
-        args.instrument,
-        &folder.join("stage1"),
-    )?)?;
+    super::print(&table(&lines, &made, &folder.join("stage1"))?)?;
     run::page(folder, &exec, code)
 }
 
@@ -224,7 +219,7 @@ fn size(folder: &Path) -> Result<(usize, u64)> {
 }
 
 /// What was made, and how well the count rates agree with those put in.
-fn table(lines: &[Line], made: &Summary, of: Instrument, stage1: &Path) -> Result<String> {
+fn table(lines: &[Line], made: &Summary, stage1: &Path) -> Result<String> {
     let mut out = format!("{:<32}{:>6}{:>10}{:>9}  in\n", "made", "files", "MB", "s");
     let mut text = |line: std::fmt::Arguments<'_>| {
         // writing to a string cannot fail
@@ -255,7 +250,7 @@ fn table(lines: &[Line], made: &Summary, of: Instrument, stage1: &Path) -> Resul
     text(format_args!("\nReduce it yourself:"));
     let (root, crds) = (stage1.with_file_name(""), made.crds.display());
     let root = root.display().to_string();
-    let options = of.options(&root);
+    let options = as_options(&root);
     text(format_args!(
         "  sifu run {root} {options}--barycentre --crds {crds}"
     ));

@@ -118,7 +118,7 @@ struct Nirspec {
     /// Dither positions (1 to 8).
     #[arg(long, value_name = "N", default_value_t = 2)]
     dithers: usize,
-    /// Readout pattern; those of IRS2 (NRSIRS2, NRSIRS2RAPID) are not simulated.
+    /// Readout pattern; those of IRS2 have interleaved reference pixels.
     #[arg(long, value_enum, ignore_case = true, default_value = "NRSRAPID")]
     readpatt: NirspecPattern,
     /// Factor on the planet's brightness; larger values saturate earlier.
@@ -166,7 +166,12 @@ choices!(
 );
 choices!(
     /// Readout pattern as the keyword `READPATT` writes it.
-    NirspecPattern: nirspec::ReadPattern { "NRSRAPID" => NrsRapid, "NRS" => Nrs, }
+    NirspecPattern: nirspec::ReadPattern {
+        "NRSRAPID" => NrsRapid,
+        "NRS" => Nrs,
+        "NRSIRS2RAPID" => NrsIrs2Rapid,
+        "NRSIRS2" => NrsIrs2,
+    }
 );
 choices!(
     /// Grating or prism as the keyword `GRATING` writes it.

@@ -20,6 +20,8 @@ use crate::{Error, Result};
 const SERIAL: &str = "7000";
 /// The pipeline context written here.
 pub const CONTEXT: &str = "jwst_7000.pmap";
+/// The instruments of which a cache can be.
+const INSTRUMENTS: [&str; 2] = ["MIRI", "NIRSPEC"];
 /// When the files come into use.
 pub const USEAFTER: &str = "2022-05-01 00:00:00";
 
@@ -123,6 +125,10 @@ fn rmap_name(instrument: &str, kind: &str) -> String {
     )
 }
 
+fn imap_name(instrument: &str) -> String {
+    format!("jwst_{}_{SERIAL}.imap", instrument.to_ascii_lowercase())
+}
+
 fn selector(entries: &BTreeMap<String, String>) -> String {
     let rows: Vec<String> = entries
         .iter()
@@ -139,7 +145,7 @@ fn save(path: PathBuf, text: &str) -> Result<()> {
 }
 
 /// Writes all mappings and the configuration into a cache, for instruments (`MIRI`) with their rules. Types
-/// without rules are `N/A`.
+/// without rules are `N/A`; other instruments that the cache has already stay in it.
 ///
 /// # Errors
 /// [`Error::Io`] where writing fails.
@@ -148,7 +154,6 @@ pub fn write(root: &Path, instruments: &[(&str, &[Rules])]) -> Result<()> {
     let mut entries: BTreeMap<&str, String> = BTreeMap::new();
     entries.insert("derived_from", "'made by sifu simulate'".into());
     entries.insert("observatory", "'JWST'".into());
-    let mut contexts = BTreeMap::new();
     for (instrument, rules) in instruments {
         let mut types: BTreeMap<String, String> = TYPES
             .split_whitespace()
@@ -162,14 +167,19 @@ pub fn write(root: &Path, instruments: &[(&str, &[Rules])]) -> Result<()> {
             save(mappings.join(&name), &rmap(instrument, r))?;
             types.insert(r.kind.to_ascii_uppercase(), name);
         }
-        let imap = format!("jwst_{}_{SERIAL}.imap", instrument.to_ascii_lowercase());
+        let imap = imap_name(instrument);
         entries.insert("mapping", "'INSTRUMENT'".into());
         entries.insert("instrument", quoted(instrument));
         entries.insert("name", quoted(&imap));
         entries.insert("parkey", "('REFTYPE',)".into());
         save(mappings.join(&imap), &mapping(&entries, &selector(&types)))?;
-        contexts.insert((*instrument).to_owned(), imap);
     }
+    let here = |instrument: &&&str| mappings.join(imap_name(instrument)).exists();
+    let contexts = INSTRUMENTS
+        .iter()
+        .filter(here)
+        .map(|i| ((*i).to_owned(), imap_name(i)))
+        .collect();
     entries.remove("instrument");
     entries.insert("mapping", "'PIPELINE'".into());
     entries.insert("name", quoted(CONTEXT));
@@ -274,5 +284,22 @@ mod tests {
         )));
         assert_eq!(tuple(&["A"]), "('A',)");
         assert_eq!(tuple::<&str>(&[]), "()");
+    }
+
+    #[test]
+    fn a_second_instrument_joins_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[("NIRSPEC", &[example()])]).unwrap();
+        let context = || {
+            let path = folder.path().join("mappings/jwst").join(CONTEXT);
+            std::fs::read_to_string(path).unwrap()
+        };
+        assert!(!context().contains("'MIRI'"));
+        write(folder.path(), &[("MIRI", &[example()])]).unwrap();
+        let both = context();
+        assert!(both.contains("'NIRSPEC' : 'jwst_nirspec_7000.imap'"));
+        assert!(both.contains("'MIRI' : 'jwst_miri_7000.imap'"));
+        write(folder.path(), &[("NIRSPEC", &[example()])]).unwrap();
+        assert_eq!(context(), both);
     }
 }

@@ -112,6 +112,7 @@ impl Setup for Mrs {
             frames: 1,
             samples: self.pattern.samples(),
             resets: 0,
+            interleaved: false,
         }
     }
     fn aperture(&self) -> Aperture {

@@ -40,6 +40,17 @@ impl Summary {
         [place("stage0", "uncal"), place("truth", "rate_truth")]
     }
 
+    /// With another instrument's observation, written into the same folder.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.science.extend(other.science);
+        self.background.extend(other.background);
+        self.truth.extend(other.truth);
+        self.references += other.references;
+        (self.crds, self.context) = (other.crds, other.context);
+        self.sorted()
+    }
+
     /// Notes an exposure that was written.
     pub(super) fn note(&mut self, path: PathBuf, background: bool) {
         match background {
@@ -70,7 +81,7 @@ fn folder_of(file: &Path) -> Result<()> {
     file.parent().map_or(Ok(()), |f| folder(f).map(drop))
 }
 
-/// Reads an exposure out (`row` gives a row's counts, `[integration][group][column]`) and writes it.
+/// Reads an exposure out (`row` gives the counts of a row of a frame, `[integration][group][column]`) and writes it.
 ///
 /// # Errors
 /// [`Error::Io`] where writing fails, [`Error::Interrupted`].
@@ -81,7 +92,7 @@ pub(super) fn write_counts<S: Setup>(
     exec: &Exec,
     row: impl Fn(usize) -> Vec<u16> + Sync + Send,
 ) -> Result<()> {
-    let (ny, nx) = e.setup.shape();
+    let (ny, nx) = e.setup.frame();
     let rows = exec.try_map((0..ny).collect(), |y| Ok(row(y)))?;
     let mut counts = vec![0u16; e.integrations * e.groups * ny * nx];
     for (y, row) in rows.iter().enumerate() {

@@ -29,7 +29,7 @@ pub fn write<S: Setup>(
     counts: &[u16],
     reference: Option<&[u16]>,
 ) -> Result<()> {
-    let (ny, nx) = e.setup.shape();
+    let (ny, nx) = e.setup.frame();
     let mut writer = Writer::create(path, false)?;
     let (primary, science) = (primary(e), science(e));
     let tree = fits_extension(&metadata(&primary, &science))?;
@@ -155,8 +155,8 @@ fn group_table<S: Setup>(e: &Exposure<S>) -> (Header, Table) {
             26,
             &texts.iter().map(String::as_str).collect::<Vec<_>>(),
         )
-        .i16("number_of_columns", &vec![e.setup.shape().1 as i16; n])
-        .i16("number_of_rows", &vec![e.setup.shape().0 as i16; n])
+        .i16("number_of_columns", &vec![e.setup.frame().1 as i16; n])
+        .i16("number_of_rows", &vec![e.setup.frame().0 as i16; n])
         .i16("number_of_gaps", &vec![0; n])
         .i16("completion_code_number", &vec![0; n])
         .text("completion_code_text", 36, &vec!["COMPLETE"; n])

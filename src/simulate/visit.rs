@@ -24,8 +24,12 @@ pub trait Setup: Clone {
     fn dither(&self, position: usize) -> (f64, f64);
     /// Corners of the field of view in V2, V3 (arcsec), in order round it.
     fn corners(&self) -> [(f64, f64); 4];
-    /// Rows and columns of a frame.
+    /// Rows and columns of an image.
     fn shape(&self) -> (usize, usize);
+    /// Rows and columns of a frame as it is read: with interleaved reference pixels more than those of an image.
+    fn frame(&self) -> (usize, usize) {
+        self.shape()
+    }
     /// Numbers that tell this setting from the instrument's others.
     fn labels(&self) -> [u64; 2];
     /// Visit group and activity, two digits each.
@@ -51,6 +55,8 @@ pub struct Readout {
     pub samples: usize,
     /// Resets at the start of an exposure.
     pub resets: usize,
+    /// Whether reference pixels are read between the others, by outputs of which one more has nothing else.
+    pub interleaved: bool,
 }
 
 impl Readout {

@@ -103,6 +103,22 @@ def rate(nints=None, ny=40, nx=33, **cards):
     ]  # fmt: skip
 
 
+def smooth(kind, ny, nx, **more):
+    """A ramp or rates without slices: a background with a slope, a few sources and a patch without data."""
+    hdus = kind(ny=ny, nx=nx, **more)
+    y, x = np.mgrid[:ny, :nx]
+    level = 3 + np.hypot(y - 20, x + 5) / 25
+    level[RNG.random((ny, nx)) < 0.01] += 60
+    if kind is rate:
+        hdus[1].data = (hdus[1].data - scene(ny, nx) + level).astype("f4")
+    else:
+        t = np.arange(1, hdus[1].data.shape[1] + 1)[:, None, None] * 10.73677
+        hdus[1].data = (hdus[1].data + (level - scene(ny, nx)) * t).astype("f4")
+        hdus[3].data &= ~np.uint8(SAT)
+    hdus[1].data[..., ny // 2 : ny // 2 + 11, 7:25] = np.nan
+    return hdus
+
+
 def references(folder, ny, nx):
     """Gain and read noise as files for both pipelines."""
     paths = {}
@@ -204,6 +220,20 @@ def cases():
     nothing = rate()
     nothing[1].data[:] = np.nan
     case("rate_nothing", nothing)
+    case("rate_model", smooth(rate, 96, 80), background_method="model")
+    # boxes beyond the ends of which enough is left, that at the corner too
+    case("rate_model_beyond", smooth(rate, 99, 79), background_method="model", background_box_size=[20, 20], n_sigma=3.0)
+    case("rate_model_one_box", smooth(rate, 90, 80, SLOWAXIS=2), background_method="model", background_box_size=[500, 500], n_sigma=0.0)
+    case("rate_model_without_boxes", rate(), background_method="model")
+    case("rateints_model", smooth(rate, 60, 64, nints=3), background_method="model", background_box_size=[7, 5], single_mask=False)
+    case("ramp_model", smooth(ramp, 64, 48), background_method="model", background_box_size=[8, 12], n_sigma=3.0)
+    holes = RNG.normal(1, 0.05, (64, 96))
+    holes[RNG.random(holes.shape) < 0.02] = np.nan
+    holes[30:50, 20:60] = 0
+    holes[3, 5] = np.inf
+    case("rate_flat_holes", smooth(rate, 64, 96), flat=holes)
+    case("rate_model_flat_holes", smooth(rate, 64, 96), flat=holes, background_method="model", background_box_size=[9, 9])
+    case("rate_flat_few", rate(), flat=np.where(RNG.random((40, 33)) < 0.5, 1.1, 0.0))
 
 
 def frame():

@@ -27,6 +27,11 @@ SETTINGS = {
     "each integration": ("clean_flicker_noise", {"mask_science_regions": True, "single_mask": False}),
     "median image": ("clean_flicker_noise", {"background_method": "median_image"}),
     "no background": ("clean_flicker_noise", {"background_method": "none", "n_sigma": 3.0}),
+    "model": ("clean_flicker_noise", {"background_method": "model"}),
+    "model, large boxes": ("clean_flicker_noise", {"background_method": "model", "background_box_size": [64, 100], "n_sigma": 3.0}),
+    "model, science regions": ("clean_flicker_noise", {"background_method": "model", "mask_science_regions": True}),
+    "flat with holes": ("clean_flicker_noise", {"apply_flat_field": True}),
+    "flat with holes, model": ("clean_flicker_noise", {"apply_flat_field": True, "background_method": "model"}),
     "fft": ("clean_flicker_noise", {"fit_method": "fft"}),
     "fft, science regions": ("clean_flicker_noise", {"fit_method": "fft", "mask_science_regions": True}),
     "picture frame": ("picture_frame", {}),
@@ -34,7 +39,7 @@ SETTINGS = {
 }
 
 
-def theirs(name, params, path, folder):
+def theirs(name, params, path, folder, flat):
     """Values, status and mask of the Python pipeline."""
     from jwst.clean_flicker_noise import CleanFlickerNoiseStep
     from jwst.picture_frame import PictureFrameStep
@@ -43,8 +48,27 @@ def theirs(name, params, path, folder):
     step.skip, step.save_mask, step.output_dir = False, True, folder
     for key, value in params.items():
         setattr(step, key, None if value == "none" else value)
+    if "apply_flat_field" in params:
+        step.override_flat = flat
     out = step.run(path)
     return np.array(out.data), getattr(out.meta.cal_step, name), mask_in(folder)
+
+
+def flat_with_holes(path):
+    """Writes a full-frame flat field for NIRSpec with single pixels and patches of 0, NaN and infinity (CRDS has none for the IFU)."""
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[:2048, :2048]
+    flat = 1 + 0.05 * np.sin(y / 300) * np.cos(x / 200) + rng.normal(0, 0.02, y.shape)
+    flat[rng.random(flat.shape) < 3e-3] = 0
+    flat[rng.random(flat.shape) < 1e-3] = np.nan
+    flat[900:1130] = np.nan
+    flat[np.hypot(y - 300, x - 1500) < 150] = 0
+    flat[5, 7] = np.inf
+    head = dict(TELESCOP="JWST", INSTRUME="NIRSPEC", REFTYPE="FLAT", SUBARRAY="FULL", SUBSTRT1=1, SUBSTRT2=1, SUBSIZE1=2048,
+                SUBSIZE2=2048, FASTAXIS=2, SLOWAXIS=1, AUTHOR="test", PEDIGREE="DUMMY", DESCRIP="test", USEAFTER="2020-01-01T00:00:00")  # fmt: skip
+    hdu = fits.PrimaryHDU()
+    hdu.header.update(head)
+    fits.HDUList([hdu, fits.ImageHDU(flat.astype("f4"), name="SCI")]).writeto(path)
 
 
 def mask_in(folder):
@@ -67,6 +91,9 @@ def main():
     failures, times = [], {"python": 0.0, "sifu": 0.0}
     sifu = Sifu(args.sifu, ["-q", "--crds", args.crds, "--context", args.context], failures)
     print(f"{'file':<42}{'setting':<28}{'status':<10}{'same bits':>10}{'99.9 %':>9}{'worst':>9}  mask")
+    scratch = tempfile.TemporaryDirectory()
+    flat = os.path.join(scratch.name, "flat.fits")
+    flat_with_holes(flat)
     for path in args.files:
         for setting in args.settings:
             name, params = SETTINGS[setting]
@@ -74,12 +101,13 @@ def main():
                 python, own = os.path.join(tmp, "python"), os.path.join(tmp, "sifu")
                 os.mkdir(python)
                 start = time.perf_counter()
-                values, status, mask = theirs(name, params, path, python)
+                values, status, mask = theirs(name, params, path, python, flat)
                 times["python"] += time.perf_counter() - start
                 start = time.perf_counter()
                 given = {**params, "save_mask": True}
                 sets = [f"{name}.{k}={str(v).lower()}" for k, v in given.items()]
-                if not sifu("step", name, path, "-o", own, *(x for s in sets for x in ("--set", s))):
+                over = ["--override", f"flat={flat}"] if "apply_flat_field" in params else []
+                if not sifu("step", name, path, "-o", own, *over, *(x for s in sets for x in ("--set", s))):
                     continue
                 times["sifu"] += time.perf_counter() - start
                 (product,) = glob.glob(os.path.join(own, f"*_{name}.fits"))

@@ -2,6 +2,7 @@
 
 use super::{Builder, FILE_DATE, correction};
 use crate::formats::fits::Header;
+use crate::model::irs2;
 use crate::simulate::ephemeris::{Sight, TARGET};
 use crate::simulate::pointing::Time;
 use crate::simulate::visit::{Exposure, PROGRAM, Setup};
@@ -216,61 +217,77 @@ fn exposure<S: Setup>(b: &mut Builder, e: &Exposure<S>) {
         .put("READPATT", readout.name, "Readout pattern")
         .put("EXSEGNUM", 1, "Sequential segment number")
         .put("EXSEGTOT", 1, "Total number of segments")
-        .put("NOUTPUTS", 4, "Number of detector outputs used")
         .put(
-            "NINTS",
-            e.integrations,
-            "Number of integrations in exposure",
-        )
-        .put("INTSTART", 1, "Starting integration number in this segment")
-        .put(
-            "INTEND",
-            e.integrations,
-            "Ending integration number in this segment",
-        )
-        .put("NGROUPS", e.groups, "Number of groups in integration")
-        .put("NFRAMES", readout.frames, "Number of frames per group")
-        .put(
-            "FRMDIVSR",
-            readout.frames,
-            "Divisor applied to frame-averaged groups",
-        )
-        .put("GROUPGAP", 0, "Number of frames dropped between groups")
-        .put(
-            "DRPFRMS1",
-            0,
-            "Number of frames dropped prior to 1st integration",
+            "NOUTPUTS",
+            4 + i64::from(readout.interleaved),
+            "Number of detector outputs used",
+        );
+    if readout.interleaved {
+        b.put(
+            "NRS_NORM",
+            irs2::NORMAL,
+            "Number of normal pixels between reference pixels",
         )
         .put(
-            "DRPFRMS3",
-            0,
-            "Number of frames dropped between integrations",
-        )
-        .put(
-            "NSAMPLES",
-            readout.samples,
-            "Number of A/D samples per pixel",
-        )
-        .put("TSAMPLE", 10.0, "[us] Time between samples")
-        .put("TFRAME", readout.frame_time(), "[s] Time between frames")
-        .put("TGROUP", readout.group_time(), "[s] Time between groups")
-        .put(
-            "EFFINTTM",
-            e.exposure_time() / e.integrations as f64,
-            "[s] Effective integration time",
-        )
-        .put("EFFEXPTM", e.exposure_time(), "[s] Effective exposure time")
-        .put("TMEASURE", e.exposure_time(), "[s] Measurement time")
-        .put("DURATION", e.duration(), "[s] Total duration of exposure")
-        .put(
-            "NRSTSTRT",
-            readout.resets,
-            "Number of reset frames at start of exposure",
-        )
-        .put("NRESETS", 1, "Number of reset frames between integrations")
-        .put("ZEROFRAM", false, "Zero frame was downlinked separately")
-        .put("DATAPROB", false, "Science telemetry indicated a problem")
-        .put("SCA_NUM", names.sca, "Sensor Chip Assembly number");
+            "NRS_REF",
+            irs2::REFERENCE,
+            "Number of reference pixels in a set",
+        );
+    }
+    b.put(
+        "NINTS",
+        e.integrations,
+        "Number of integrations in exposure",
+    )
+    .put("INTSTART", 1, "Starting integration number in this segment")
+    .put(
+        "INTEND",
+        e.integrations,
+        "Ending integration number in this segment",
+    )
+    .put("NGROUPS", e.groups, "Number of groups in integration")
+    .put("NFRAMES", readout.frames, "Number of frames per group")
+    .put(
+        "FRMDIVSR",
+        readout.frames,
+        "Divisor applied to frame-averaged groups",
+    )
+    .put("GROUPGAP", 0, "Number of frames dropped between groups")
+    .put(
+        "DRPFRMS1",
+        0,
+        "Number of frames dropped prior to 1st integration",
+    )
+    .put(
+        "DRPFRMS3",
+        0,
+        "Number of frames dropped between integrations",
+    )
+    .put(
+        "NSAMPLES",
+        readout.samples,
+        "Number of A/D samples per pixel",
+    )
+    .put("TSAMPLE", 10.0, "[us] Time between samples")
+    .put("TFRAME", readout.frame_time(), "[s] Time between frames")
+    .put("TGROUP", readout.group_time(), "[s] Time between groups")
+    .put(
+        "EFFINTTM",
+        e.exposure_time() / e.integrations as f64,
+        "[s] Effective integration time",
+    )
+    .put("EFFEXPTM", e.exposure_time(), "[s] Effective exposure time")
+    .put("TMEASURE", e.exposure_time(), "[s] Measurement time")
+    .put("DURATION", e.duration(), "[s] Total duration of exposure")
+    .put(
+        "NRSTSTRT",
+        readout.resets,
+        "Number of reset frames at start of exposure",
+    )
+    .put("NRESETS", 1, "Number of reset frames between integrations")
+    .put("ZEROFRAM", false, "Zero frame was downlinked separately")
+    .put("DATAPROB", false, "Science telemetry indicated a problem")
+    .put("SCA_NUM", names.sca, "Sensor Chip Assembly number");
 }
 
 fn subarray_and_dither<S: Setup>(b: &mut Builder, e: &Exposure<S>) {

@@ -136,20 +136,36 @@ pub enum ReadPattern {
     NrsRapid,
     /// Four frames are averaged to a group, 42.947 s.
     Nrs,
+    /// Every frame, with interleaved reference pixels, is a group, 14.589 s.
+    NrsIrs2Rapid,
+    /// Five such frames are averaged to a group, 72.944 s.
+    NrsIrs2,
 }
 
 impl ReadPattern {
     /// Value of the keyword `READPATT`.
     pub fn name(self) -> &'static str {
-        ["NRSRAPID", "NRS"][self as usize]
+        ["NRSRAPID", "NRS", "NRSIRS2RAPID", "NRSIRS2"][self as usize]
+    }
+    /// Whether reference pixels are read between the others.
+    pub fn is_interleaved(self) -> bool {
+        matches!(self, Self::NrsIrs2Rapid | Self::NrsIrs2)
     }
     /// Ticks of 10 microseconds in a frame.
     pub fn frame_ticks(self) -> usize {
-        1_073_676
+        if self.is_interleaved() {
+            1_458_889
+        } else {
+            1_073_676
+        }
     }
     /// Frames averaged to a group.
     pub fn frames(self) -> usize {
-        [1, 4][self as usize]
+        [1, 4, 1, 5][self as usize]
+    }
+    /// Read noise in relation to that of the traditional readout.
+    pub fn noise(self) -> f64 {
+        if self.is_interleaved() { 0.8 } else { 1.0 }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is observed with NIRSpec: the options of a simulation and the exposures they make.
 
+use super::frame::Frame;
 use super::instrument;
 use super::mode::{Detector, Mode, ReadPattern, SIZE};
 use crate::simulate::headers::Builder;
@@ -188,6 +189,7 @@ impl Setup for Ifu {
             frames: self.pattern.frames(),
             samples: 1,
             resets: 1,
+            interleaved: self.pattern.is_interleaved(),
         }
     }
     fn aperture(&self) -> Aperture {
@@ -205,6 +207,9 @@ impl Setup for Ifu {
     }
     fn shape(&self) -> (usize, usize) {
         (SIZE, SIZE)
+    }
+    fn frame(&self) -> (usize, usize) {
+        (Frame::new(self.detector, self.pattern).rows(), SIZE)
     }
     fn labels(&self) -> [u64; 2] {
         [100 + self.detector as u64, self.mode.index() as u64]

@@ -1,33 +1,19 @@
 //! From count rate to raw counts of a near-infrared detector.
 
-use super::mode::{Detector, SIZE, is_reference};
+use super::drift::Drift;
+use super::frame::Frame;
+use super::mode::{SIZE, is_reference};
 use super::observation::Exposure;
-use super::pixels::{CUBIC, Pixels, fast, mask, output};
+use super::pixels::{CUBIC, Pixels, mask};
 use crate::simulate::cosmic::Hit;
 use crate::simulate::random::{Stream, label};
 use crate::simulate::visit::Setup;
 
-/// Outputs, and columns each reads.
-const OUTPUTS: usize = 4;
-const COLUMNS: usize = SIZE / OUTPUTS;
-/// Columns that share a sample of the slow noise.
-const BLOCK: usize = 64;
-/// Samples of the slow noise in a row of an output, and in a frame.
-const IN_ROW: usize = COLUMNS / BLOCK;
-const IN_FRAME: usize = SIZE * IN_ROW;
-/// Standard deviation of the slow noise common to the outputs and of each output's own, DN.
-const SLOW: (f64, f64) = (4.0, 1.5);
-/// Memories of the slow noise, in samples: parts of equal variance, together nearly 1/f.
-const MEMORIES: [f64; 5] = [1.0, 8.0, 64.0, 512.0, 4096.0];
-
-/// Drift of the electronics in one frame, DN.
-#[derive(Debug)]
-struct Drift {
-    /// Offset of each output in its even and odd columns.
-    offset: [[f64; 2]; OUTPUTS],
-    /// Slow noise of each output, common one included, in the order of reading.
-    slow: [Vec<f32>; OUTPUTS],
-}
+/// Level of interleaved reference pixels, DN.
+pub const REFERENCE_LEVEL: f32 = 13_000.0;
+/// Standard deviation of one read of these, DN, and how much more that of bad ones is.
+pub const REFERENCE_NOISE: f64 = 4.5;
+const BAD_FACTOR: f64 = 9.0;
 
 /// Reads an exposure out row by row.
 #[derive(Debug)]
@@ -35,6 +21,7 @@ pub struct Readout<'a> {
     exposure: &'a Exposure,
     pixels: &'a Pixels,
     seed: u64,
+    frame: Frame,
     /// `(integration * groups + group) * frames + frame`
     drift: Vec<Drift>,
 }
@@ -44,22 +31,62 @@ impl<'a> Readout<'a> {
     pub fn new(exposure: &'a Exposure, pixels: &'a Pixels, seed: u64) -> Self {
         let mut rng = Stream::new(seed, &exposure.labels(label("drift")));
         let frames = exposure.integrations * exposure.groups * exposure.setup.readout().frames;
-        let drift = (0..frames).map(|_| Drift::new(&mut rng)).collect();
+        let frame = Frame::new(exposure.setup.detector, exposure.setup.pattern);
+        let drift = (0..frames).map(|_| Drift::new(&mut rng, &frame)).collect();
         Self {
             exposure,
             pixels,
             seed,
+            frame,
             drift,
         }
     }
 
-    /// Raw counts of row `y`, `[integration][group][column]`, from its count rate (DN/s) and hits.
+    /// Where the rows of the image lie in the file.
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// The drifts of the frames that are averaged to a group.
+    fn drifts(&self, integration: usize, group: usize) -> &[Drift] {
+        let frames = self.exposure.setup.readout().frames;
+        let first = (integration * self.exposure.groups + group) * frames;
+        &self.drift[first..first + frames]
+    }
+
+    /// Raw counts of a row of the file that holds interleaved reference pixels, `[integration][group][column]`.
+    pub fn reference_row(&self, row: usize) -> Vec<u16> {
+        let e = self.exposure;
+        let labels = [e.labels(label("reference read")), [row as u64, 0, 0, 0, 0]].concat();
+        let mut rng = Stream::new(self.seed, &labels);
+        let moment = self.frame.moment(row);
+        let noise = match self.frame.is_bad(row) {
+            true => BAD_FACTOR * REFERENCE_NOISE,
+            false => REFERENCE_NOISE,
+        };
+        let mut out = Vec::with_capacity(e.integrations * e.groups * SIZE);
+        for integration in 0..e.integrations {
+            for group in 0..e.groups {
+                let drifts = self.drifts(integration, group);
+                out.extend((0..SIZE).map(|x| {
+                    let at = self.frame.detector_row(x);
+                    let mut read = |d: &Drift| noise * rng.normal() + d.at(at, moment);
+                    let mean = drifts.iter().map(&mut read).sum::<f64>() / drifts.len() as f64;
+                    counted(f64::from(REFERENCE_LEVEL) + mean)
+                }));
+            }
+        }
+        out
+    }
+
+    /// Raw counts of row `y` of the image, `[integration][group][column]`, from its count rate (DN/s) and hits.
     pub fn row(&self, y: usize, rate: &[f32], hits: &[Hit]) -> Vec<u16> {
         let e = self.exposure;
         let labels = [e.labels(label("read")), [y as u64, 0, 0, 0, 0]].concat();
         let mut rng = Stream::new(self.seed, &labels);
         let readout = e.setup.readout();
         let time = readout.frame_time();
+        let moment = self.frame.moment(self.frame.row_of(y));
         let mut out = Vec::with_capacity(e.integrations * e.groups * SIZE);
         for integration in 0..e.integrations {
             let ktc: Vec<f64> = (0..SIZE).map(|_| 12.0 * rng.normal()).collect();
@@ -70,21 +97,16 @@ impl<'a> Readout<'a> {
                     .filter(|h| (h.integration, h.group) == (integration, group));
                 arrived.for_each(|h| charge[h.x] += h.dn);
                 let mut sum = vec![0.0; SIZE];
-                for frame in 0..readout.frames {
-                    let number = (integration * e.groups + group) * readout.frames + frame;
-                    let drift = &self.drift[number];
+                for drift in self.drifts(integration, group) {
                     for x in 0..SIZE {
                         let i = y * SIZE + x;
                         charge[x] += self.collected(&mut rng, i, f64::from(rate[x]) * time);
                         sum[x] += self.read(&mut rng, i, charge[x], ktc[x])
-                            + drift.at(e.setup.detector, y, x);
+                            + drift.at(self.frame.detector_row(x), moment);
                     }
                 }
                 let n = readout.frames as f64;
-                out.extend(
-                    sum.iter()
-                        .map(|s| (s / n + 0.5).clamp(0.0, 65_535.0) as u16),
-                );
+                out.extend(sum.iter().map(|s| counted(s / n)));
             }
         }
         out
@@ -110,6 +132,7 @@ impl<'a> Readout<'a> {
     fn read(&self, rng: &mut Stream, i: usize, charge: f64, ktc: f64) -> f64 {
         let p = self.pixels;
         let noise = f64::from(p.noise[i]) * std::f64::consts::FRAC_1_SQRT_2 * rng.normal();
+        let noise = noise * self.exposure.setup.pattern.noise();
         let bias = f64::from(p.bias[i]);
         if is_reference(i) {
             return bias + noise;
@@ -129,6 +152,11 @@ impl<'a> Readout<'a> {
     }
 }
 
+/// What the converter makes of a signal.
+fn counted(signal: f64) -> u16 {
+    (signal + 0.5).clamp(0.0, 65_535.0) as u16
+}
+
 /// Raw DN whose linearised value is `linear`: the inverse of the linearity polynomial, by Newton's method.
 fn compressed(linear: f64, square: f64) -> f64 {
     // far above saturation the polynomial's own inverse has no meaning
@@ -143,49 +171,9 @@ fn compressed(linear: f64, square: f64) -> f64 {
     raw
 }
 
-impl Drift {
-    fn new(rng: &mut Stream) -> Self {
-        let offset = std::array::from_fn(|_| {
-            let all = 9.0 * rng.normal();
-            [all, all + 2.0 + rng.normal()]
-        });
-        let common = slow(rng, SLOW.0);
-        let slow = std::array::from_fn(|_| {
-            let own = slow(rng, SLOW.1);
-            common.iter().zip(own).map(|(c, o)| c + o).collect()
-        });
-        Self { offset, slow }
-    }
-
-    fn at(&self, detector: Detector, y: usize, x: usize) -> f64 {
-        let (fast, output) = (fast(detector, y), output(detector, y));
-        let row = match detector {
-            Detector::Nrs1 => x,
-            Detector::Nrs2 => SIZE - 1 - x,
-        };
-        let sample = row * IN_ROW + fast % COLUMNS / BLOCK;
-        self.offset[output][fast % 2] + f64::from(self.slow[output][sample])
-    }
-}
-
-/// Slow noise of one frame: a sum of processes that forget after different times.
-fn slow(rng: &mut Stream, sigma: f64) -> Vec<f32> {
-    let each = sigma / (MEMORIES.len() as f64).sqrt();
-    let keep = MEMORIES.map(|m| libm::exp(-1.0 / m));
-    let mut state = MEMORIES.map(|_| each * rng.normal());
-    (0..IN_FRAME)
-        .map(|_| {
-            for (s, k) in state.iter_mut().zip(keep) {
-                *s = k * *s + (1.0 - k * k).sqrt() * each * rng.normal();
-            }
-            state.iter().sum::<f64>() as f32
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::mode::{Grating, Mode};
+    use super::super::mode::{Detector, Grating, Mode, ReadPattern};
     use super::super::observation::{Options, exposures};
     use super::*;
 
@@ -196,21 +184,6 @@ mod tests {
             let back = raw + 4.6e-7 * raw * raw + f64::from(CUBIC) * raw * raw * raw;
             assert!((back - linear).abs() < 1e-4 && raw <= linear);
         }
-    }
-
-    #[test]
-    fn slow_noise_has_its_variance_and_a_memory() {
-        let mut rng = Stream::new(4, &[1]);
-        let frames: Vec<Vec<f32>> = (0..40).map(|_| slow(&mut rng, 3.0)).collect();
-        let all: Vec<f64> = frames.iter().flatten().map(|v| f64::from(*v)).collect();
-        let variance = all.iter().map(|v| v * v).sum::<f64>() / all.len() as f64;
-        assert!((variance / 9.0 - 1.0).abs() < 0.15, "{variance}");
-        let next = all.windows(2).map(|w| w[0] * w[1]).sum::<f64>() / all.len() as f64;
-        assert!(
-            (0.6..0.95).contains(&(next / variance)),
-            "{}",
-            next / variance
-        );
     }
 
     #[test]
@@ -235,5 +208,33 @@ mod tests {
         assert!(at(2, 1000) - at(1, 1000) > 9000.0);
         assert!((at(4, 2) - at(0, 2)).abs() < 120.0);
         assert_eq!(row, readout.row(700, &rate, &[hit]));
+    }
+
+    #[test]
+    fn reference_rows_hold_the_drift_of_their_output() {
+        let mut options = Options::new(vec![Mode::of(Grating::Prism, None).unwrap()]);
+        options.pattern = ReadPattern::NrsIrs2Rapid;
+        options.groups = 2;
+        let e = &exposures(&options, false)[0];
+        let pixels = Pixels::new(1, Detector::Nrs1);
+        let readout = Readout::new(e, &pixels, 1);
+        let [a, b, other] = [648, 668, 640 * 3 + 8].map(|row| readout.reference_row(row));
+        let difference = |a: &[u16], b: &[u16]| {
+            let values = (0..SIZE).map(|x| f64::from(a[x]) - f64::from(b[x]));
+            let values: Vec<f64> = values.collect();
+            let mean = values.iter().sum::<f64>() / SIZE as f64;
+            let squares = values.iter().map(|v| (v - mean) * (v - mean));
+            (mean, (squares.sum::<f64>() / SIZE as f64).sqrt())
+        };
+        // 22 ticks apart, in one output: the noise of two reads and little more
+        let (mean, deviation) = difference(&a, &b);
+        assert!(
+            mean.abs() < 1.0 && (6.0..7.5).contains(&deviation),
+            "{mean} {deviation}"
+        );
+        let (mean, _) = difference(&a, &other);
+        assert!(mean.abs() > 1.0, "{mean}");
+        let bad = (0..3200).find(|row| readout.frame().is_bad(*row)).unwrap();
+        assert!(difference(&readout.reference_row(bad), &a).1 > 20.0);
     }
 }

@@ -144,7 +144,10 @@ fn write_exposure(
     let time = (frame.frames() * frame.frame_ticks()) as f64 * 1e-5;
     let hits = cosmic::near_infrared(&mut rng, counts, time, SIZE, EDGE);
     let readout = Readout::new(e, pixels, options.seed);
-    output::write_counts(path, e, None, exec, |y| {
-        readout.row(y, &rate[y * SIZE..(y + 1) * SIZE], &hits[y])
+    output::write_counts(path, e, None, exec, |row| {
+        match readout.frame().science_row(row) {
+            Some(y) => readout.row(y, &rate[y * SIZE..(y + 1) * SIZE], &hits[y]),
+            None => readout.reference_row(row),
+        }
     })
 }

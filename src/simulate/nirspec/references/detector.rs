@@ -1,10 +1,12 @@
-//! Reference files of the detector stage: mask, saturation, superbias, linearity, dark, gain, readnoise.
+//! Reference files of the detector stage: mask, saturation, superbias, linearity, dark, gain, readnoise, refpix.
 
 use std::path::Path;
 
+use super::super::frame::Frame;
 use super::super::mode::{ReadPattern, SIZE, is_reference};
 use super::super::pixels::{CUBIC, Pixels, mask};
-use super::{Of, fits};
+use super::super::readout::REFERENCE_LEVEL;
+use super::{Of, fits, irs2};
 use crate::Result;
 use crate::simulate::references::key::{DETECTOR, READPATT, SUBARRAY};
 use crate::simulate::references::{DqDef, Job, RefFile, rules};
@@ -63,17 +65,23 @@ pub fn files<'a>(
         rules(kind, &keys, &[name, pattern.name(), "FULL"], &file.name)
     };
     let mut jobs: Vec<Job<'a>> = Vec::new();
-    let file = always("mask", "MaskModel");
+    let frame = Frame::new(p.detector, pattern);
+    let size = [frame.rows(), SIZE];
+    let (file, patterns) = match pattern.is_interleaved() {
+        true => (by_readout("mask", "MaskModel"), "NRSIRS2|NRSIRS2RAPID"),
+        false => (always("mask", "MaskModel"), "NRS|NRSRAPID"),
+    };
+    let all = frame.spread(&p.mask, mask::REFERENCE);
     jobs.push((
         rules(
             "mask",
             &[DETECTOR, SUBARRAY, READPATT],
-            &[name, "FULL", "NRS|NRSRAPID"],
+            &[name, "FULL", patterns],
             &file.name,
         ),
         Box::new(move || {
             let mut w = file.create()?;
-            w.image("DQ", &p.mask)?;
+            w.array("DQ", &size, &all)?;
             w.dq_def(MASK)?;
             w.finish()
         }),
@@ -83,7 +91,11 @@ pub fn files<'a>(
         full("saturation", &file),
         Box::new(move || {
             let flags = doubted(p, 1, 2);
-            with_flags(&file, "SCI", &p.saturation, &flags, SATURATION)
+            let mut w = file.create()?;
+            w.image("SCI", &p.saturation)?;
+            w.image("DQ", &flags)?;
+            w.dq_def(SATURATION)?;
+            w.finish()
         }),
     ));
     let file = always("linearity", "LinearityModel");
@@ -99,18 +111,36 @@ pub fn files<'a>(
     let file = by_readout("superbias", "SuperBiasModel");
     jobs.push((
         read("superbias", &file),
-        Box::new(move || with_flags(&file, "SCI", &p.bias, &doubted(p, 4, 2), BIAS)),
+        Box::new(move || {
+            let mut w = file.create()?;
+            w.array("SCI", &size, &frame.spread(&p.bias, REFERENCE_LEVEL))?;
+            w.array("DQ", &size, &frame.spread(&doubted(p, 4, 2), 0))?;
+            w.dq_def(BIAS)?;
+            w.finish()
+        }),
     ));
     let file = by_readout("readnoise", "ReadnoiseModel");
     jobs.push((
         read("readnoise", &file),
-        Box::new(move || single(&file, &p.noise)),
+        Box::new(move || {
+            let factor = pattern.noise() as f32;
+            let noise: Vec<f32> = p.noise.iter().map(|n| n * factor).collect();
+            single(&file, &noise)
+        }),
     ));
     let file = by_readout("dark", "DarkNirspecModel");
     jobs.push((
         read("dark", &file),
         Box::new(move || dark(&file, p, pattern, groups)),
     ));
+    if pattern.is_interleaved() {
+        let file = by_readout("refpix", "IRS2Model");
+        let keys = [DETECTOR, READPATT];
+        jobs.push((
+            rules("refpix", &keys, &[name, pattern.name()], &file.name),
+            Box::new(move || irs2::write(&file)),
+        ));
+    }
     jobs
 }
 
@@ -123,20 +153,6 @@ fn doubted(p: &Pixels, bit: u8, flag: u8) -> Vec<u8> {
 fn single(file: &RefFile, values: &[f32]) -> Result<()> {
     let mut w = file.create()?;
     w.image("SCI", values)?;
-    w.finish()
-}
-
-fn with_flags(
-    file: &RefFile,
-    name: &str,
-    values: &[f32],
-    flags: &[u8],
-    def: &[DqDef],
-) -> Result<()> {
-    let mut w = file.create()?;
-    w.image(name, values)?;
-    w.image("DQ", flags)?;
-    w.dq_def(def)?;
     w.finish()
 }
 

@@ -4,11 +4,12 @@
 //! fluxes), [`cubes`] (cubes, spectra, parameters of steps).
 //!
 //! Serial numbers: 70xx for files common to both detectors, 71xx for NRS1 and 72xx for NRS2; the last two
-//! digits are 01 to 09 for a filter with a grating, 10 for the readout NRS, 21 to 25 for a filter, 31 to 37
-//! for a grating, else 00.
+//! digits are 01 to 09 for a filter with a grating, 10, 20 and 30 for the readouts NRS, NRSIRS2RAPID and NRSIRS2, 21 to 25 for a
+//! filter, 31 to 37 for a grating, else 00.
 
 pub mod cubes;
 pub mod detector;
+mod irs2;
 pub mod optics;
 pub mod spectral;
 

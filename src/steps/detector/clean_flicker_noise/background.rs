@@ -1,6 +1,6 @@
 //! The level of the background, and which pixels are background.
 
-use super::histogram;
+use super::{histogram, mesh};
 use crate::math::median::median_f32;
 use crate::math::radix_sort::sorted;
 use crate::math::sorted_clip::{Clipped, clipped_stats};
@@ -94,12 +94,60 @@ fn mirrored(image: &[f32], mask: &[bool], by_size: &[f64], centre: f64) -> (Vec<
     (values, by_size)
 }
 
-/// The median of the pixels in a mask, once values far from the others are taken out of it; NaN where none is left.
-pub fn level(image: &[f32], mask: &mut [bool]) -> f32 {
-    clip(image, mask, Limits::of_lower_half(SIGMA));
-    let pixels = image.iter().zip(mask.iter());
-    let mut values: Vec<f32> = pixels.filter(|(_, used)| **used).map(|(v, _)| *v).collect();
-    median_f32(&mut values)
+/// What is taken for an image's background.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Background {
+    /// The same everywhere.
+    Level(f32),
+    /// Of each pixel.
+    Model(Vec<f32>),
+}
+
+impl Background {
+    /// Of the pixels in a mask of an image of `nx` columns, once values far from the others are taken out of the mask: their median,
+    /// or with `boxes` (rows and columns) a model, where there is one. NaN where the mask has no pixel left.
+    pub fn of(image: &[f32], nx: usize, mask: &mut [bool], boxes: Option<[usize; 2]>) -> Self {
+        clip(image, mask, Limits::of_lower_half(SIGMA));
+        if let Some(boxes) = boxes {
+            match mesh::model(image, nx, mask, boxes) {
+                Some(model) => return Self::Model(model),
+                None => tracing::warn!(
+                    "clean_flicker_noise: no box of {} x {} pixels has enough background for a model; its median is taken",
+                    boxes[0],
+                    boxes[1]
+                ),
+            }
+        }
+        let pixels = image.iter().zip(mask.iter());
+        let mut values: Vec<f32> = pixels.filter(|(_, used)| **used).map(|(v, _)| *v).collect();
+        Self::Level(median_f32(&mut values))
+    }
+
+    /// Combines each value of an image with the background there.
+    pub fn combine(&self, image: &mut [f32], by: impl Fn(&mut f32, f32)) {
+        match self {
+            Self::Level(level) => image.iter_mut().for_each(|v| by(v, *level)),
+            Self::Model(model) => image.iter_mut().zip(model).for_each(|(v, b)| by(v, *b)),
+        }
+    }
+}
+
+/// A flat field of `nx` columns with values for pixels that are 0, NaN or infinite, from those about them; none where all are.
+pub fn repaired(mut flat: Vec<f32>, nx: usize) -> Option<Vec<f32>> {
+    let mut good: Vec<bool> = flat.iter().map(|v| *v != 0.0 && v.is_finite()).collect();
+    if !good.contains(&false) {
+        return Some(flat);
+    }
+    if !good.contains(&true) {
+        return None;
+    }
+    let bad: Vec<usize> = (0..flat.len()).filter(|p| !good[*p]).collect();
+    let boxes = mesh::usual_boxes([flat.len() / nx, nx]);
+    let smooth = Background::of(&flat, nx, &mut good, Some(boxes));
+    let mut values = vec![0.0; flat.len()];
+    smooth.combine(&mut values, |v, b| *v = b);
+    bad.into_iter().for_each(|p| flat[p] = values[p]);
+    Some(flat)
 }
 
 #[cfg(test)]
@@ -135,12 +183,16 @@ mod tests {
     fn the_level_is_the_median_of_what_is_left() {
         let image = image();
         let mut mask = vec![true; 1000];
-        let level = level(&image, &mut mask);
-        assert!((level - 10.0).abs() < 0.05, "{level}");
+        let level = |mask: &mut [bool]| match Background::of(&image, 100, mask, None) {
+            Background::Level(level) => level,
+            Background::Model(_) => panic!("a model that nobody wants"),
+        };
+        let median = level(&mut mask);
+        assert!((median - 10.0).abs() < 0.05, "{median}");
         assert!(!mask[0] && mask[1]);
         // an empty mask stays empty
         let mut none = vec![false; 1000];
-        assert!(super::level(&image, &mut none).is_nan() && !none.contains(&true));
+        assert!(level(&mut none).is_nan() && !none.contains(&true));
     }
 
     #[test]

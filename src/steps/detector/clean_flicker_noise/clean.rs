@@ -1,6 +1,7 @@
 //! The cleaning of images, one by one: groups of a ramp, or count rates.
 
-use super::background::{Limits, clip, level};
+use super::background::{Background, Limits, clip};
+use super::mesh;
 use super::nsclean::{Filter, SIZE};
 use super::scene::Mask;
 use super::stripes;
@@ -20,6 +21,8 @@ pub struct Cleaner<'a> {
     by_channel: bool,
     filter: Option<Filter>,
     flat: Option<&'a [f32]>,
+    /// Rows and columns of the boxes of a background model, where one is wanted.
+    boxes: Option<[usize; 2]>,
 }
 
 /// An image without its noise.
@@ -27,7 +30,7 @@ pub struct Image {
     /// Values.
     pub values: Vec<f32>,
     /// The background that was taken out while the noise was fitted.
-    pub background: f32,
+    pub background: Background,
 }
 
 impl<'a> Cleaner<'a> {
@@ -68,6 +71,16 @@ impl<'a> Cleaner<'a> {
                 format!("its images of {ny} x {nx} pixels and the flat field differ in size"),
             ));
         }
+        let boxes = params
+            .boxes()?
+            .map(|given| given.unwrap_or(mesh::usual_boxes([ny, nx])));
+        if let Some([rows, columns]) = boxes
+            && (ny % rows, nx % columns) != (0, 0)
+        {
+            tracing::warn!(
+                "clean_flicker_noise: boxes of {rows} x {columns} pixels do not fill images of {ny} x {nx}; the last ones miss pixels"
+            );
+        }
         let full = meta.need_str("SUBARRAY")?.eq_ignore_ascii_case("FULL");
         if params.fit_by_channel && !full {
             tracing::warn!(
@@ -81,6 +94,7 @@ impl<'a> Cleaner<'a> {
             by_channel: params.fit_by_channel && full,
             filter,
             flat,
+            boxes,
         })
     }
 
@@ -99,10 +113,13 @@ impl<'a> Cleaner<'a> {
         if !mask.contains(&true) {
             return Ok(None);
         }
-        let mut background = 0.0;
-        if self.params.background_method == BackgroundMethod::Median {
-            background = level(&image, mask);
-            image.iter_mut().for_each(|v| *v -= background);
+        let mut background = Background::Level(0.0);
+        if matches!(
+            self.params.background_method,
+            BackgroundMethod::Median | BackgroundMethod::Model
+        ) {
+            background = Background::of(&image, self.nx, mask, self.boxes);
+            background.combine(&mut image, |v, b| *v -= b);
             if self.params.n_sigma > 0.0 {
                 clip(&image, mask, Limits::of_lower_half(self.params.n_sigma));
             }
@@ -118,7 +135,7 @@ impl<'a> Cleaner<'a> {
             }
             None => stripes::remove(&mut image, mask, self.nx, self.columns, self.by_channel),
         }
-        image.iter_mut().for_each(|v| *v += background);
+        background.combine(&mut image, |v, b| *v += b);
         if let Some(flat) = self.flat {
             image.iter_mut().zip(flat).for_each(|(v, f)| *v *= f);
         }
@@ -174,7 +191,9 @@ impl<'a> Cleaner<'a> {
             if let Some(background) = background.as_deref_mut() {
                 match median {
                     Some(of) => background[at].copy_from_slice(&of),
-                    None => background[at].fill(cleaned.background),
+                    None => cleaned
+                        .background
+                        .combine(&mut background[at], |v, b| *v = b),
                 }
             }
         }
@@ -237,7 +256,9 @@ impl<'a> Cleaner<'a> {
                 if let Some(background) = background.as_deref_mut() {
                     match &of {
                         Some(of) => background[at(group)].copy_from_slice(of),
-                        None => background[at(group)].fill(cleaned.background),
+                        None => cleaned
+                            .background
+                            .combine(&mut background[at(group)], |v, b| *v = b),
                     }
                 }
                 let beneath = match of {

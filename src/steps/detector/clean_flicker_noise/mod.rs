@@ -14,9 +14,13 @@
 //!    `n_sigma` above the median are left out; both are of values clipped at 3 standard deviations. With
 //!    `fit_histogram` centre and width are of a Gaussian fitted to 2000 bins within 4 standard deviations of the clipped mean.
 //! 2. An image is the difference of a group and the one before (pixels with `DO_NOT_USE` or `JUMP_DET` left out of the mask), or
-//!    a count rate. It is divided by the flat field with `apply_flat_field`.
-//! 3. Its background (`median`: of the mask without values beyond 3 standard deviations, measured on the lower half) is
-//!    subtracted, and the mask loses what is beyond `n_sigma` then.
+//!    a count rate. It is divided by the flat field with `apply_flat_field`; pixels of which that
+//!    are 0, NaN or infinite have it from a model of the others as in step 3.
+//! 3. Its background is subtracted, and the mask loses what is beyond `n_sigma` then. `background_method = median`: the median of the
+//!    mask without values beyond 3 standard deviations, measured on the lower half. `model`: medians of boxes of `background_box_size`
+//!    rows and columns (by default the largest up to 32 that divide the image), without values beyond 3 standard deviations of the box.
+//!    Boxes of which 90 % or less are left get a mean of the nearest ten others, weighted by the reciprocal distance. A median filter
+//!    of 5 x 5 boxes and cubic splines within the range of the boxes make an image of these. Where all boxes lack pixels the median is taken.
 //! 4. `fit_method = median`: each column (line along the fast axis) loses the median of its background; with `fit_by_channel` each
 //!    of its four channels apart. `fft` (NSClean): the nine lowest frequencies (half power at 1/256 pixel) are fitted to each column's background by
 //!    least squares, weighted by the reciprocal density of the background about it, and outliers at 3 standard deviations replaced by
@@ -40,8 +44,9 @@
 //! `mask_science_regions` an exposure on whose detector no light falls; `median_image` without a second integration or a rate.
 //!
 //! ## Differs from jwst
-//! - `background_method = model`, flat fields with NaN or 0, `fft` of subarrays, and other modes (MIRI images) are errors as yet.
-//! - `median`: the same bits. With `fit_histogram` the fit ends where it is best and scipy's within its tolerance of that; a pixel that lies
+//! - `fft` of subarrays and other modes (MIRI images) are errors as yet. So are a `background_box_size` below 1 (jwst stops at 0, and takes the
+//!   median for less) and flat fields without any value (jwst leaves the data as they are).
+//! - `median`: the same bits, with `background_method = model` and repaired flat fields too. With `fit_histogram` the fit ends where it is best and scipy's within its tolerance of that; a pixel that lies
 //!   between the two limits is in one mask and not in the other (none was in the exposures compared).
 //! - `fft` solves in double precision; jwst in single precision, whose roundings show. A density below 1e-6 is nothing but these in jwst, and
 //!   weights by it are noise (above all in the column behind reference pixels that are no background); here such pixels have no weight, and in
@@ -57,6 +62,7 @@
 mod background;
 mod clean;
 mod histogram;
+mod mesh;
 mod nsclean;
 mod save;
 pub(in crate::steps::detector) mod scene;
@@ -206,6 +212,24 @@ impl UserMask {
 fn user_mask(params: &CleanFlickerNoiseParams) -> Option<&str> {
     let given = params.user_mask.as_deref();
     given.filter(|p| !p.is_empty() && !p.eq_ignore_ascii_case("none"))
+}
+
+impl CleanFlickerNoiseParams {
+    /// Rows and columns of the boxes of a background model: those given, if any; none where no model is wanted.
+    fn boxes(&self) -> Result<Option<Option<[usize; 2]>>> {
+        if self.background_method != BackgroundMethod::Model {
+            return Ok(None);
+        }
+        let Some(given) = self.background_box_size else {
+            return Ok(Some(None));
+        };
+        match given.map(usize::try_from) {
+            [Ok(rows @ 1..), Ok(columns @ 1..)] => Ok(Some(Some([rows, columns]))),
+            _ => Err(Error::parameter(format!(
+                "clean_flicker_noise: background_box_size = {given:?}; it is the rows and columns of a box, and both must be above 0"
+            ))),
+        }
+    }
 }
 
 /// Whether count rates must be looked at, to find the scene or to scale by them.
@@ -453,11 +477,7 @@ impl Step for CleanFlickerNoise {
                 ),
             ));
         }
-        if params.background_method == BackgroundMethod::Model {
-            return Err(Error::parameter(
-                "clean_flicker_noise: background_method = model is not supported; use median, median_image or none",
-            ));
-        }
+        params.boxes()?;
         let few = params.background_method == BackgroundMethod::MedianImage
             && sizes(input).0.is_none_or(|nints| nints < 2);
         Ok(few.then(|| "background_method = median_image needs two integrations".into()))
@@ -550,17 +570,11 @@ impl Step for CleanFlickerNoise {
     }
 }
 
-/// The flat field of the exposure's window.
+/// The flat field of the exposure's window, with values for pixels that have none.
 fn flat(path: &Path, target: &Target) -> Result<Vec<f32>> {
-    let file = RefFits::open("flat", path)?;
-    let flat = file.image("SCI", target.window()?)?;
-    match flat.iter().position(|v| *v == 0.0 || !v.is_finite()) {
-        None => Ok(flat),
-        Some(p) => Err(file.error(format!(
-            "pixel {p} is {}; flat fields that are 0, NaN or infinite anywhere are not supported",
-            flat[p]
-        ))),
-    }
+    let (file, window) = (RefFits::open("flat", path)?, target.window()?);
+    background::repaired(file.image("SCI", window)?, window.nx)
+        .ok_or_else(|| file.error("no pixel has a value other than 0, NaN and infinity"))
 }
 
 #[cfg(test)]

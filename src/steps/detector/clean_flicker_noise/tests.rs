@@ -103,8 +103,11 @@ fn mrs_is_refused_and_other_modes_are_errors() {
     assert!(asked(&ramp, &params).is_err());
     ramp.meta.primary.set("EXP_TYPE", "NRS_IFU", "");
     assert_eq!(asked(&ramp, &params).unwrap(), None);
+    params.background_box_size = Some([0, 4]);
+    assert_eq!(asked(&ramp, &params).unwrap(), None);
     params.background_method = BackgroundMethod::Model;
-    assert!(asked(&ramp, &params).is_err());
+    let error = asked(&ramp, &params).unwrap_err().to_string();
+    assert!(error.contains("background_box_size = [0, 4]"), "{error}");
 }
 
 #[test]
