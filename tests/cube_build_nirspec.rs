@@ -118,6 +118,11 @@ fn by_labels() -> Gwcs {
 
 /// The WCS whose points carry the number of their slice. Slices lie on the slicer in the order of their numbers here.
 fn by_name() -> Gwcs {
+    by_name_within(0.0)
+}
+
+/// The same with narrower bounds: by so much of a row.
+fn by_name_within(margin: f64) -> Gwcs {
     let scaled =
         |input: usize, factor: f64| Transform::mapping(&[input], 3).then(Transform::scale(factor));
     let sum = |a: Transform, b: Transform| -> Transform {
@@ -134,7 +139,8 @@ fn by_name() -> Gwcs {
     let mut first = Transform::mapping(&[0, 1, 2, 0, 1, 2, 0, 1, 2, 2], 3)
         .then(three.beside(Transform::identity(1)));
     let boxes = (0..30).map(|i| {
-        let [x, y] = bounds(i);
+        let [x, (low, high)] = bounds(i);
+        let y = (low + margin, high - margin);
         (i as i64, vec![Some(x), Some(y), None])
     });
     first.inputs = Some(["x", "y", "name"].map(String::from).to_vec());
@@ -352,6 +358,20 @@ fn points_that_carry_their_slice() {
         .fold(0.0, f32::max);
     assert!(brightest > 3.5 && brightest < 9.0, "{brightest}");
     assert!(!columns(1.0).is_empty());
+}
+
+/// Pixels cut by the bounds of their slice give no light to a drizzled cube, but the field holds them.
+#[test]
+fn cut_pixels_count_for_the_field() {
+    let whole = cube(vec![exposure(&by_name(), rising)], "", 2);
+    let cut = cube(vec![exposure(&by_name_within(0.1), rising)], "", 2);
+    assert_eq!((cut.nx, cut.ny), (whole.nx, whole.ny));
+    let keyword = |c: &Cube, k: &str| c.meta.sci.f64(k).unwrap();
+    for k in ["CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2"] {
+        assert_eq!(keyword(&cut, k), keyword(&whole, k), "{k}");
+    }
+    let lit = |c: &Cube| c.sci.iter().filter(|v| !v.is_nan()).count();
+    assert!(lit(&cut) < lit(&whole), "{} of {}", lit(&cut), lit(&whole));
 }
 
 #[test]

@@ -7,12 +7,17 @@ use std::path::{Path, PathBuf};
 use sifu::exec::Exec;
 use sifu::formats::asdf::{AsdfFile, Node, fits_extension, to_bytes};
 use sifu::formats::fits::{Data, FitsFile, Hdu, Header, Image, Product, TableBuilder};
-use sifu::model::{Meta, Rate};
+use sifu::model::{Cal, Meta, Rate, Shape, dq};
 use sifu::pipeline::recipe::spec2::{Job, Options, spec2};
 use sifu::pipeline::settings::Settings;
+use sifu::steps::combine::adaptive_trace_model::{AdaptiveTraceModel, AdaptiveTraceModelParams};
+use sifu::steps::combine::pixel_replace::{Algorithm, PixelReplace, PixelReplaceParams};
+use sifu::steps::step::{RefPaths, Step, Target};
 use sifu::store::association::Association;
+use sifu::store::cal::read_cal;
 use sifu::store::products::write_rate;
 use sifu::store::references::{Found, References};
+use sifu::wcs::{ExposureWcs, map_of};
 
 const SIZE: usize = 2048;
 /// Values of the reference files.
@@ -227,6 +232,20 @@ fn settings() -> Settings {
 
 #[test]
 fn an_association_with_an_imprint_becomes_a_calibrated_image() {
+    association(settings());
+}
+
+/// The same where the points of the WCS carry the number of their slice.
+#[test]
+fn so_it_does_with_a_wcs_of_slices() {
+    let text = "nrs_ifu_slice_wcs = true";
+    let by_number: toml::Table = format!("[assign_wcs]\n{text}").parse().expect("TOML");
+    let cal = association(settings().beneath("test", by_number));
+    oversampled(cal, &Exec::new(None).expect("threads"));
+}
+
+/// Reduces an exposure and its imprint, checks the product and gives it.
+fn association(settings: Settings) -> Cal {
     let dir = tempfile::tempdir().expect("folder");
     let refs = references(dir.path());
     let [science, leak] = ["science_rate.fits", "leak_rate.fits"].map(|n| dir.path().join(n));
@@ -243,7 +262,7 @@ fn an_association_with_an_imprint_becomes_a_calibrated_image() {
         save_intermediates: false,
     };
     let exec = Exec::new(None).expect("threads");
-    let report = spec2(&job, &settings(), &refs, &exec, &options, &|_| {}).expect("reduced");
+    let report = spec2(&job, &settings, &refs, &exec, &options, &|_| {}).expect("reduced");
     assert_eq!(report.products, [dir.path().join("p_cal.fits")]);
 
     let file = FitsFile::open(&report.products[0]).expect("opens");
@@ -301,6 +320,78 @@ fn an_association_with_an_imprint_becomes_a_calibrated_image() {
     }
     assert_eq!(stuck, 14966);
     assert!(good > 500_000, "{good}");
+    read_cal(&report.products[0]).expect("reads")
+}
+
+/// The trace model of the product, with finer rows: its WCS leads from these to where the others lead.
+fn oversampled(cal: Cal, exec: &Exec) {
+    let coarse = map_of(&cal).expect("a map");
+    let labels = cal
+        .extra
+        .iter()
+        .find(|h| h.header.str("EXTNAME") == Some("REGIONS"));
+    let Some(Data::Image(labels)) = labels.map(|h| &h.data) else {
+        panic!("no labels");
+    };
+    let labels = labels.pixels.to_f64();
+    assert!(
+        coarse
+            .slice
+            .iter()
+            .zip(labels)
+            .all(|(a, b)| f64::from(*a) == b)
+    );
+    assert!(ExposureWcs::of(&cal).expect("a WCS").by_number());
+    let params = AdaptiveTraceModelParams {
+        oversample: 3.0,
+        ..AdaptiveTraceModelParams::default()
+    };
+    let input = cal.clone();
+    let target = Target {
+        meta: cal.meta.clone(),
+        shape: Shape {
+            nints: 1,
+            ngroups: 1,
+            ny: SIZE,
+            nx: SIZE,
+        },
+        out: None,
+    };
+    let none = AdaptiveTraceModel::load(&RefPaths::default(), &target, &params).expect("loads");
+    let mut finer = AdaptiveTraceModel::run(cal, &none, &params, exec).expect("oversampled");
+    assert_eq!((finer.ny, finer.nx), (3 * SIZE, SIZE));
+    finer.map = Default::default();
+    let fine = map_of(&finer).expect("a map");
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-9 || a.is_nan() && b.is_nan();
+    for p in (0..SIZE * SIZE).filter(|p| coarse.slice[*p] > 0) {
+        // of three finer rows the middle one lies in the pixel's middle
+        let q = (p / SIZE * 3 + 1) * SIZE + p % SIZE;
+        assert_eq!(fine.slice[q], coarse.slice[p]);
+        assert!(near(fine.lambda[q], coarse.lambda[p]) && near(fine.ra[q], coarse.ra[p]));
+    }
+    assert!(ExposureWcs::of(&finer).expect("a WCS").by_number());
+    let said = AdaptiveTraceModel::run(finer, &none, &params, exec);
+    assert!(
+        said.expect_err("twice")
+            .to_string()
+            .contains("oversampled already")
+    );
+
+    // an exposure without its labels at hand finds them by its WCS
+    let mut bare = input;
+    bare.extra
+        .retain(|h| h.header.str("EXTNAME") != Some("REGIONS"));
+    let ninth: Vec<usize> = (0..SIZE * SIZE).filter(|p| coarse.slice[*p] == 9).collect();
+    let hole = ninth[ninth.len() / 2];
+    let expected = std::mem::replace(&mut bare.sci[hole], f32::NAN);
+    bare.dq[hole] |= dq::DO_NOT_USE;
+    let params = PixelReplaceParams {
+        algorithm: Algorithm::FitProfile,
+        ..PixelReplaceParams::default()
+    };
+    let filled = PixelReplace::run(bare, &(), &params, exec).expect("replaced");
+    assert!((filled.sci[hole] / expected - 1.0).abs() < 1e-4);
+    assert!(filled.dq[hole] & dq::FLUX_ESTIMATED != 0);
 }
 
 #[test]

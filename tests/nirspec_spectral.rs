@@ -10,12 +10,15 @@ use sifu::formats::fits::{Data, FitsFile};
 use sifu::model::{Cal, DetectorMap, Shape};
 use sifu::steps::step::{Model, RefPaths, Status, Target};
 use sifu::store::cal::read_cal;
-use sifu::wcs::Gwcs;
 use sifu::wcs::frames::Frame;
 use sifu::wcs::gwcs::Step;
-use sifu::wcs::transform::{Kind, LabelMapper, Labels, RegionsSelector, Transform};
+use sifu::wcs::transform::{
+    BoxesByName, Kind, LabelMapper, Labels, Method, RegionsSelector, SlitStage, Slits, Tabular,
+    Transform,
+};
+use sifu::wcs::{Gwcs, map_of};
 
-const STEPS: &[(&str, usize)] = &[("flat_field", 7), ("pathloss", 4), ("photom", 3)];
+const STEPS: &[(&str, usize)] = &[("flat_field", 8), ("pathloss", 5), ("photom", 4)];
 
 /// A WCS of slices with these labels and bounds (columns and rows, ends not included); what it leads to is not looked at.
 fn wcs(labels: &[i32], nx: usize, boxes: &[i32]) -> Gwcs {
@@ -44,6 +47,47 @@ fn wcs(labels: &[i32], nx: usize, boxes: &[i32]) -> Gwcs {
         n_outputs: 3,
     }));
     choose.inputs = Some(vec!["x".into(), "y".into()]);
+    behind(choose, 3)
+}
+
+/// A WCS whose points carry the number of their slice, with the wavelengths of each slice's pixels (and NaN) and its bounds.
+fn wcs_by_number(lambda: &[f64], (ny, nx): (usize, usize), boxes: &[i32]) -> Gwcs {
+    let grid = [ny, nx].map(|n| (0..n).map(|i| i as f64).collect::<Vec<f64>>());
+    let slice = |(k, lambda): (usize, &[f64])| {
+        let table = Tabular::new(
+            grid.to_vec(),
+            lambda.to_vec(),
+            Method::Nearest,
+            Some(f64::NAN),
+        );
+        let table = Transform::from(Kind::Tabular(table.expect("a table")));
+        let across = Transform::constant(k as f64).beside(Transform::identity(1));
+        (
+            k as i64,
+            Transform::mapping(&[0, 0, 0, 1], 3).then(across.beside(table)),
+        )
+    };
+    let slits = Transform::from(Kind::Slits(Slits {
+        stage: SlitStage::GwaToSlit,
+        models: lambda.chunks(ny * nx).enumerate().map(slice).collect(),
+    }));
+    let mut choose = Transform::mapping(&[2, 1, 0, 0], 3)
+        .then(slits)
+        .then(Transform::mapping(&[1, 2, 3, 0], 4));
+    choose.inputs = Some(["x", "y", "name"].map(String::from).to_vec());
+    let bounds = |low: i32, end: i32| Some((f64::from(low) - 0.5, f64::from(end) - 0.5));
+    let boxes = boxes.chunks(4).enumerate();
+    choose.boxes = Some(BoxesByName {
+        input: 2,
+        boxes: boxes
+            .map(|(k, b)| (k as i64, vec![bounds(b[0], b[1]), bounds(b[2], b[3]), None]))
+            .collect(),
+    });
+    behind(choose, 4)
+}
+
+/// The steps behind the one that leads to the slicer; what it leads to is not changed.
+fn behind(choose: Transform, n: usize) -> Gwcs {
     let slicer = [
         Frame::plane("s", ["x_slicer", "y_slicer"], ""),
         Frame::wavelength("l"),
@@ -54,7 +98,7 @@ fn wcs(labels: &[i32], nx: usize, boxes: &[i32]) -> Gwcs {
         step(Frame::plane("detector", ["x", "y"], "pixel"), Some(choose)),
         step(
             Frame::composite("slicer", slicer),
-            Some(Transform::identity(3)),
+            Some(Transform::identity(n)),
         ),
         step(Frame::composite("world", world), None),
     ])
@@ -77,20 +121,33 @@ impl Case {
         let of = |name: &str| file.need(name).unwrap();
         let labels: Vec<i32> = file.all(of("LABEL")).unwrap();
         let boxes: Vec<i32> = file.all(of("BOXES")).unwrap();
+        let lambda: Vec<f64> = file.all(of("LAMBDA")).unwrap();
         input.extra.clear();
-        input.set_wcs(wcs(&labels, input.nx, &boxes).to_node().unwrap());
         let n = input.sci.len();
+        if lambda.len() > n {
+            // the map is left to be made
+            let wcs = wcs_by_number(&lambda, (input.ny, input.nx), &boxes);
+            input.set_wcs(wcs.to_node().unwrap());
+            let slice = labels.iter().map(|l| *l as u16);
+            assert!(slice.eq(map_of(&input).unwrap().slice.iter().copied()));
+            return Self::with(name, folder, input);
+        }
+        input.set_wcs(wcs(&labels, input.nx, &boxes).to_node().unwrap());
         let map = DetectorMap {
             ny: input.ny,
             nx: input.nx,
             slice: labels.iter().map(|l| *l as u16).collect(),
             alpha: vec![f64::NAN; n],
             beta: vec![f64::NAN; n],
-            lambda: file.all(of("LAMBDA")).unwrap(),
+            lambda,
             ra: vec![f64::NAN; n],
             dec: vec![f64::NAN; n],
         };
         input.map.set(Arc::new(map)).unwrap();
+        Self::with(name, folder, input)
+    }
+
+    fn with(name: &'static str, folder: PathBuf, input: Cal) -> Self {
         let mut refs = RefPaths::default();
         for r in sifu::steps::find(name).unwrap().info().references {
             let file = folder.join(format!("{}.fits.gz", r.kind));

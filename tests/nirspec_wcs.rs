@@ -13,7 +13,8 @@ use sifu::wcs::nirspec::{
     Files, Located, NirspecReferences, SLICES, Setting, Shutter, ShutterArray, SliceMap, SliceTrace,
 };
 use sifu::wcs::pointing::Pointing;
-use sifu::wcs::{Gwcs, Nirspec, map_of};
+use sifu::wcs::transform::Transform;
+use sifu::wcs::{ExposureWcs, Gwcs, Nirspec, map_of};
 
 fn table(case: &Node, key: &str) -> Vec<Vec<f64>> {
     let array = case.get(key).and_then(Node::as_array).expect(key);
@@ -346,6 +347,92 @@ fn a_map_of_all_pixels_by_the_tree_is_that_of_the_traces() {
     let p = map.traces[7].pixels[1000] as usize;
     assert_eq!(shifted.ra[p], all.ra[p] - 0.5);
     assert_eq!(shifted.dec[p], all.dec[p] + 0.25);
+}
+
+/// Both forms of the tree give the same pixels the same slice and coordinates.
+#[test]
+fn points_that_carry_their_slice_are_where_the_labels_have_them() {
+    let golden = AsdfFile::open("tests/golden/wcs/nirspec_model.asdf").expect("golden");
+    let case = &golden.require("cases").unwrap().as_sequence().unwrap()[0];
+    let model = Model::of(&golden, case);
+    let optics = model.optics();
+    let (traces, _) = traced(&optics);
+    let read = |gwcs: &Gwcs| {
+        let mut image = cal(model.meta.clone());
+        image.set_wcs(gwcs.to_node().unwrap());
+        let wcs = ExposureWcs::of(&image).unwrap();
+        let map = map_of(&image).unwrap();
+        (wcs, map)
+    };
+    let numbers = optics.slice_form(&traces).unwrap();
+    let (by_label, expected) = read(&optics.coordinate_form(&traces).unwrap());
+    let (by_number, map) = read(&numbers);
+    assert!(by_number.by_number() && !by_label.by_number());
+    let other = |p: &usize| map.slice[*p] != expected.slice[*p];
+    let other: Vec<usize> = (0..map.slice.len()).filter(other).collect();
+    assert!(other.is_empty(), "{} pixels of another slice", other.len());
+    let same = |a: &[f64], b: &[f64]| {
+        let mut pairs = a.iter().zip(b);
+        pairs.all(|(a, b)| a == b || a.is_nan() && b.is_nan())
+    };
+    for (ours, theirs) in [
+        (&map.alpha, &expected.alpha),
+        (&map.beta, &expected.beta),
+        (&map.lambda, &expected.lambda),
+        (&map.ra, &expected.ra),
+        (&map.dec, &expected.dec),
+    ] {
+        assert!(same(ours, theirs));
+    }
+    // each slice alone has the pixels of its trace
+    let boxes = by_number.boxes(2048, 2048);
+    assert_eq!(boxes.len(), by_label.boxes(2048, 2048).len());
+    for b in &boxes {
+        assert_eq!(by_label.wavelengths(b, &expected).unwrap(), None);
+        let own = by_number.wavelengths(b, &map).unwrap().unwrap();
+        let trace = &traces.traces[b.label as usize - 1].pixels;
+        let lit = (0..own.len()).filter(|k| !own[*k].is_nan());
+        let lit =
+            lit.map(|k| ((b.y.start + k / b.x.len()) * 2048 + b.x.start + k % b.x.len()) as u32);
+        assert!(lit.eq(trace.iter().copied()), "slice {}", b.label);
+    }
+    // points between pixels, and the way from the slicer on
+    let p = traces.traces[7].pixels[1000] as usize;
+    let (x, y) = ([(p % 2048) as f64 + 0.25, 5000.0], [(p / 2048) as f64, 3.0]);
+    let [across, along, lambda] = by_number.local(&x, &y).unwrap();
+    let expected = by_label.local(&x, &y).unwrap();
+    assert!(
+        same(&across, &expected[0]) && same(&along, &expected[1]) && same(&lambda, &expected[2])
+    );
+    assert!(lambda[1].is_nan() && by_number.labels(&x, &y).unwrap()[1] == 0);
+    let sky = by_number.sky(&across, &along, &lambda).unwrap();
+    assert_eq!(
+        sky[0][0],
+        by_label.sky(&across, &along, &lambda).unwrap()[0][0]
+    );
+    assert!(by_number.local(&x, &y[1..]).is_err());
+    // a moving target's frame behind it; jwst's assign_mtwcs leaves the number out there
+    let moving = with_target_frame(numbers.clone(), (12.0, -42.0), (12.5, -42.25)).unwrap();
+    let at = moving.steps().len() - 2;
+    let last = moving.steps()[at].transform.as_ref().unwrap();
+    let names = last.inputs.as_ref().unwrap();
+    assert_eq!(names.last().map(String::as_str), Some("name"));
+    let shift = Transform::shift(-0.5).beside(Transform::shift(0.25));
+    let shift = shift.beside(Transform::identity(1));
+    let mut pythons = moving.to_node().unwrap();
+    let mut steps = pythons
+        .get("steps")
+        .and_then(Node::as_sequence)
+        .unwrap()
+        .to_vec();
+    steps[at].set("transform", shift.to_node().unwrap());
+    pythons.set("steps", steps);
+    let pythons = Gwcs::from_node(&pythons).unwrap();
+    for gwcs in [&moving, &pythons] {
+        let shifted = read(gwcs).1;
+        assert_eq!(shifted.ra[p], map.ra[p] - 0.5);
+        assert_eq!(shifted.dec[p], map.dec[p] + 0.25);
+    }
 }
 
 #[test]

@@ -187,10 +187,38 @@ fn has_slice(gwcs: &Gwcs) -> bool {
     gwcs.n_outputs() == 4
 }
 
-/// Whether the pixels are those of the NIRSpec IFU, whose slices the WCS finds itself.
+/// Whether the pixels are those of the NIRSpec IFU.
 fn on_slicer(gwcs: &Gwcs) -> bool {
     let mut frames = gwcs.steps().iter();
-    gwcs.n_inputs() == 2 && frames.any(|s| s.frame.name == "slicer")
+    frames.any(|s| s.frame.name == "slicer")
+}
+
+/// The slice, counted from 1, of a point whose WCS asks for its number from 0.
+///
+/// # Errors
+/// [`Error::Parameter`] for what is none of the WCS's slices, [`Error::Science`] for a pixel out of the slice's bounds.
+fn numbered(gwcs: &Gwcs, point: &[f64]) -> Result<i64> {
+    let (x, y, number) = (point[0], point[1], point[2]);
+    let first = gwcs.steps().first().and_then(|s| s.transform.as_ref());
+    let Some(slices) = first.and_then(|t| t.boxes.as_ref()) else {
+        return Ok(number as i64 + 1);
+    };
+    let of = |n: i64| n as f64 == number;
+    let Some((n, bounds)) = slices.boxes.iter().find(|(n, _)| of(*n)) else {
+        return Err(Error::parameter(format!(
+            "there is no slice {number}: they count from 0 to {}",
+            slices.boxes.len().saturating_sub(1)
+        )));
+    };
+    let inside = |(bound, c): (&Option<(f64, f64)>, f64)| {
+        bound.is_none_or(|(low, high)| c >= low && c <= high)
+    };
+    match bounds.iter().zip([x, y]).all(inside) {
+        true => Ok(n + 1),
+        false => Err(Error::science(format!(
+            "the pixel ({x}, {y}) is out of the bounds of slice {number}"
+        ))),
+    }
 }
 
 /// Whether the pixels are those of slices.
@@ -249,11 +277,16 @@ fn forward(source: &Source, args: &Args) -> Result<String> {
         }
     }
     if on_slicer(gwcs) {
-        let label = gwcs.label(&point)?.filter(|l| *l > 0.0);
-        let label = label.ok_or_else(|| {
-            let (x, y) = (args.coordinates[0], args.coordinates[1]);
-            Error::science(format!("the pixel ({x}, {y}) is in no slice"))
-        })? as i64;
+        let label = match has_slice(gwcs) {
+            true => numbered(gwcs, &args.coordinates)?,
+            false => {
+                let label = gwcs.label(&point)?.filter(|l| *l > 0.0);
+                label.ok_or_else(|| {
+                    let (x, y) = (args.coordinates[0], args.coordinates[1]);
+                    Error::science(format!("the pixel ({x}, {y}) is in no slice"))
+                })? as i64
+            }
+        };
         out += &format!("{:<8} {}\n{:<8} {label}\n", "slice", label - 1, "region");
         let on = at("slicer")?;
         for (name, value) in ["across", "along"].into_iter().zip(on) {
@@ -268,12 +301,8 @@ fn forward(source: &Source, args: &Args) -> Result<String> {
         };
         return Err(Error::science(message));
     }
-    let names = [
-        ("ra", "deg"),
-        ("dec", "deg"),
-        ("lambda", "micron"),
-        ("slice", ""),
-    ];
+    // the number of the slice that may follow is said above
+    let names = [("ra", "deg"), ("dec", "deg"), ("lambda", "micron")];
     for ((name, unit), value) in names.into_iter().zip(world) {
         out += &line(name, value, unit);
     }

@@ -6,6 +6,10 @@
 //! [`map_of`] gives the coordinates of all pixel centres of a [`Cal`] and keeps them in it; [`ExposureWcs`] evaluates the same tree at
 //! any points: pixels to slice coordinates ([`ExposureWcs::local`]), slice coordinates to the sky ([`ExposureWcs::sky`]). Only the
 //! product's tree is used, so products of Python's `jwst` serve as well as ours, and reference files are not needed.
+//!
+//! Both forms of a NIRSpec IFU tree are read: the one that finds the slice of a pixel by an image of labels, and the one whose
+//! points carry the number of their slice (`nrs_ifu_slice_wcs`). There the slice of a point is the last one whose bounds
+//! and width let it through, which is how assign_wcs makes the image of labels.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -44,9 +48,21 @@ pub struct ExposureWcs {
     gwcs: Gwcs,
     /// Frame of slice coordinates.
     local: &'static str,
-    /// Number of the step whose transform chooses the slice; those before lead from oversampled pixels to the detector's.
-    slicer: usize,
+    form: Form,
 }
+
+/// How the slice of a point is found.
+#[derive(Debug, Clone, PartialEq)]
+enum Form {
+    /// By an image of labels, in the transform of the step of this number; those before lead from oversampled pixels to the
+    /// detector's.
+    Labels(usize),
+    /// Points carry it: number of each slice (from 0) and its bounds in columns and rows, by number.
+    Numbers(Vec<(i64, Bounds)>),
+}
+
+/// Bounds in columns and rows.
+type Bounds = [(f64, f64); 2];
 
 /// The pixels that the transform of a slice is bound to: columns and rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,25 +103,25 @@ impl ExposureWcs {
             let at = gwcs.steps().iter().position(|s| s.frame.name == name);
             at.map(|at| (at, name))
         };
-        match (slicer, place(ALPHA_BETA).or_else(|| place(SLICER))) {
-            (Some(slicer), Some((at, local)))
-                if slicer < at && (gwcs.n_inputs(), gwcs.n_outputs()) == (2, 3) =>
-            {
-                Ok(Self {
-                    gwcs,
-                    local,
-                    slicer,
-                })
+        let size = (gwcs.n_inputs(), gwcs.n_outputs());
+        let found = match (slicer, place(ALPHA_BETA).or_else(|| place(SLICER))) {
+            (Some(slicer), Some((at, local))) if slicer < at && size == (2, 3) => {
+                Some((local, Form::Labels(slicer)))
             }
-            _ => {
-                let names: Vec<_> = gwcs.steps().iter().map(|s| s.frame.name.as_str()).collect();
-                Err(Error::input(format!(
-                    "its WCS (frames {}) does not lead from pixels by slices to the sky; give an exposure of the \
-                     MIRI MRS or the NIRSpec IFU behind assign_wcs (there with nrs_ifu_slice_wcs off)",
-                    names.join(", ")
-                )))
+            (None, Some((_, SLICER))) if size == (3, 4) => {
+                numbered(&gwcs).map(|slices| (SLICER, Form::Numbers(slices)))
             }
-        }
+            _ => None,
+        };
+        let Some((local, form)) = found else {
+            let names: Vec<_> = gwcs.steps().iter().map(|s| s.frame.name.as_str()).collect();
+            return Err(Error::input(format!(
+                "its WCS (frames {}) does not lead from pixels by slices to the sky; give an exposure of the \
+                 MIRI MRS or the NIRSpec IFU behind assign_wcs",
+                names.join(", ")
+            )));
+        };
+        Ok(Self { gwcs, local, form })
     }
 
     /// The pipeline of transforms.
@@ -118,17 +134,24 @@ impl ExposureWcs {
         self.local
     }
 
+    /// Whether points carry the number of their slice.
+    pub fn by_number(&self) -> bool {
+        matches!(self.form, Form::Numbers(_))
+    }
+
     /// Slice labels of pixels `(x, y)`, 0 between slices.
     ///
     /// # Errors
     /// [`Error::Parameter`] for columns of different lengths.
     pub fn labels(&self, x: &[f64], y: &[f64]) -> Result<Vec<u16>> {
-        let steps = self.gwcs.steps();
+        let slicer = match &self.form {
+            Form::Labels(slicer) => &self.gwcs.steps()[*slicer],
+            Form::Numbers(slices) => return Ok(self.last_slice(slices, x, y)?.0),
+        };
         let at = self
             .gwcs
-            .between(self.gwcs.first(), &steps[self.slicer].frame.name, &[x, y])?;
-        let Some(Kind::RegionsSelector(s)) = steps[self.slicer].transform.as_ref().map(|t| &t.kind)
-        else {
+            .between(self.gwcs.first(), &slicer.frame.name, &[x, y])?;
+        let Some(Kind::RegionsSelector(s)) = slicer.transform.as_ref().map(|t| &t.kind) else {
             return Ok(vec![0; x.len()]);
         };
         let labels = s.label_mapper.evaluate(&[&at[0], &at[1]])?;
@@ -137,12 +160,15 @@ impl ExposureWcs {
         Ok(labels.into_iter().map(|l| l as u16).collect())
     }
 
-    /// Slice coordinates of points `(x, y)` in pixels; a point takes the slice of the pixel it lies in. NaN between slices
-    /// and off the detector.
+    /// Slice coordinates of points `(x, y)` in pixels; a point takes the slice of the pixel it lies in, or, where points carry the
+    /// number of their slice, the last slice that it falls in itself. NaN between slices and off the detector.
     ///
     /// # Errors
     /// [`Error::Parameter`] for columns of different lengths.
     pub fn local(&self, x: &[f64], y: &[f64]) -> Result<[Vec<f64>; 3]> {
+        if let Form::Numbers(slices) = &self.form {
+            return Ok(self.last_slice(slices, x, y)?.1);
+        }
         in_chunks(&[x, y], |c| {
             self.gwcs.between(self.gwcs.first(), self.local, c)
         })
@@ -155,32 +181,131 @@ impl ExposureWcs {
     /// [`Error::Parameter`] for columns of different lengths.
     pub fn sky(&self, alpha: &[f64], beta: &[f64], lambda: &[f64]) -> Result<[Vec<f64>; 3]> {
         in_chunks(&[alpha, beta, lambda], |c| {
-            self.gwcs.between(self.local, self.gwcs.last(), c)
+            // from the slices' frame on the number is only passed on
+            let number = vec![0.0; c[0].len()];
+            let with_number = [c[0], c[1], c[2], &number];
+            let points = if self.by_number() { &with_number } else { c };
+            self.gwcs.between(self.local, self.gwcs.last(), points)
         })
+    }
+
+    /// Slice coordinates of points in one slice by its number; NaN out of its bounds.
+    fn in_slice<const N: usize>(
+        &self,
+        number: i64,
+        (x, y): (&[f64], &[f64]),
+        frame: &str,
+    ) -> Result<[Vec<f64>; N]> {
+        in_chunks(&[x, y], |c| {
+            let number = vec![number as f64; c[0].len()];
+            let points = [c[0], c[1], &number];
+            self.gwcs.between(self.gwcs.first(), frame, &points)
+        })
+    }
+
+    /// Of points in pixels the label of the last slice in which they have a wavelength, 0 for none, and their coordinates there.
+    fn last_slice(
+        &self,
+        slices: &[(i64, Bounds)],
+        x: &[f64],
+        y: &[f64],
+    ) -> Result<(Vec<u16>, [Vec<f64>; 3])> {
+        if x.len() != y.len() {
+            return Err(Error::parameter("points differ in number of coordinates"));
+        }
+        let n = x.len();
+        let mut labels = vec![0; n];
+        let mut at: [Vec<f64>; 3] = std::array::from_fn(|_| vec![f64::NAN; n]);
+        let rows = y.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |r, y| {
+            (r.0.min(*y), r.1.max(*y))
+        });
+        for (number, [columns, lines]) in slices.iter().rev() {
+            if lines.0 > rows.1 || lines.1 < rows.0 {
+                continue;
+            }
+            let within = |(low, high): &(f64, f64), v: f64| v >= *low && v <= *high;
+            let open =
+                |k: &usize| labels[*k] == 0 && within(lines, y[*k]) && within(columns, x[*k]);
+            let points: Vec<usize> = (0..n).filter(open).collect();
+            let take = |c: &[f64]| points.iter().map(|k| c[*k]).collect::<Vec<f64>>();
+            let found: [Vec<f64>; 3] = self.in_slice(*number, (&take(x), &take(y)), self.local)?;
+            for (i, k) in points.into_iter().enumerate() {
+                if found[2][i].is_finite() {
+                    labels[k] = u16::try_from(*number + 1).unwrap_or_default();
+                    at.iter_mut().zip(&found).for_each(|(at, f)| at[k] = f[i]);
+                }
+            }
+        }
+        Ok((labels, at))
+    }
+
+    /// The wavelengths (micron) that the pixels of a slice's box have in that slice, row by row, NaN where they have none; where an
+    /// image of labels finds the slice, none at all: there a pixel has the same wavelength in all boxes, that of `map`.
+    ///
+    /// # Errors
+    /// None for a box and a map of this WCS.
+    pub fn wavelengths(&self, own: &SliceBox, map: &DetectorMap) -> Result<Option<Vec<f64>>> {
+        if !self.by_number() {
+            return Ok(None);
+        }
+        let mut all = vec![f64::NAN; own.y.len() * own.x.len()];
+        // pixels that a later slice has too
+        let (mut shared, mut x, mut y) = (Vec::new(), Vec::new(), Vec::new());
+        let pixels = own
+            .y
+            .clone()
+            .flat_map(|y| own.x.clone().map(move |x| (x, y)));
+        for (k, (px, py)) in pixels.enumerate() {
+            let p = py * map.nx + px;
+            match i64::from(map.slice[p]).cmp(&own.label) {
+                std::cmp::Ordering::Less => {}
+                std::cmp::Ordering::Equal => all[k] = map.lambda[p],
+                std::cmp::Ordering::Greater => {
+                    shared.push(k);
+                    x.push(px as f64);
+                    y.push(py as f64);
+                }
+            }
+        }
+        let [.., lambda]: [Vec<f64>; 3] =
+            self.in_slice(own.label - 1, (&x, &y), self.gwcs.last())?;
+        shared.into_iter().zip(lambda).for_each(|(k, l)| all[k] = l);
+        Ok(Some(all))
     }
 
     /// The pixels of a detector of `ny` rows of `nx` pixels that each slice's transform is bound to, in the order of labels; only
     /// slices whose transforms have bounds, as those of the NIRSpec IFU.
     pub fn boxes(&self, ny: usize, nx: usize) -> Vec<SliceBox> {
-        let steps = self.gwcs.steps();
-        let Some(Kind::RegionsSelector(s)) = steps[self.slicer].transform.as_ref().map(|t| &t.kind)
-        else {
-            return Vec::new();
-        };
         // the first pixel whose centre is not below, and the last whose is not above
         let pixels = |(low, high): (f64, f64), size: usize| {
             let first = low.ceil().max(0.0) as usize;
             first..(high.floor() + 1.0).clamp(0.0, size as f64) as usize
         };
-        let of = |(label, t): &(i64, Transform)| match t.bounding_box.as_deref()? {
-            [Some(x), Some(y)] => Some(SliceBox {
-                label: *label,
-                x: pixels(*x, nx),
-                y: pixels(*y, ny),
-            }),
-            _ => None,
+        let of = |label: i64, [x, y]: Bounds| SliceBox {
+            label,
+            x: pixels(x, nx),
+            y: pixels(y, ny),
         };
-        let mut boxes: Vec<SliceBox> = s.selector.iter().filter_map(of).collect();
+        let mut boxes: Vec<SliceBox> = match &self.form {
+            Form::Labels(slicer) => {
+                let slicer = &self.gwcs.steps()[*slicer];
+                let Some(Kind::RegionsSelector(s)) = slicer.transform.as_ref().map(|t| &t.kind)
+                else {
+                    return Vec::new();
+                };
+                let bounds = |(label, t): &(i64, Transform)| match t.bounding_box.as_deref()? {
+                    [Some(x), Some(y)] => Some(of(*label, [*x, *y])),
+                    _ => None,
+                };
+                s.selector.iter().filter_map(bounds).collect()
+            }
+            // bounds of a slice that misses the detector are upside down
+            Form::Numbers(slices) => slices
+                .iter()
+                .map(|(number, bounds)| of(number + 1, *bounds))
+                .filter(|b| !b.x.is_empty() && !b.y.is_empty())
+                .collect(),
+        };
         boxes.sort_by_key(|b| b.label);
         boxes
     }
@@ -204,12 +329,16 @@ impl ExposureWcs {
         };
         for first in (0..ny).step_by(ROWS) {
             let (x, y) = grid(first..ny.min(first + ROWS), nx);
-            let [mut alpha, mut beta, mut lambda] = self.local(&x, &y)?;
+            let (slice, at) = match &self.form {
+                Form::Labels(_) => (self.labels(&x, &y)?, self.local(&x, &y)?),
+                Form::Numbers(slices) => self.last_slice(slices, &x, &y)?,
+            };
+            let [mut alpha, mut beta, mut lambda] = at;
             let [mut ra, mut dec, world] = self.sky(&alpha, &beta, &lambda)?;
             if self.local == SLICER {
                 (alpha, beta, lambda) = (beta, alpha, world);
             }
-            map.slice.extend(self.labels(&x, &y)?);
+            map.slice.extend(slice);
             map.alpha.append(&mut alpha);
             map.beta.append(&mut beta);
             map.lambda.append(&mut lambda);
@@ -227,6 +356,18 @@ fn slices(t: Option<&Transform>) -> bool {
         return false;
     };
     matches!(&s.label_mapper.kind, Kind::LabelMapper(m) if matches!(m.labels, Labels::Array { .. }))
+}
+
+/// Numbers and bounds of the slices of a WCS whose points carry the number of theirs, by number; none where it has no bounds.
+fn numbered(gwcs: &Gwcs) -> Option<Vec<(i64, Bounds)>> {
+    let boxes = gwcs.steps().first()?.transform.as_ref()?.boxes.as_ref()?;
+    let bounds = boxes.boxes.iter().map(|(number, bounds)| match **bounds {
+        [Some(x), Some(y), ..] => Some((*number, [x, y])),
+        _ => None,
+    });
+    let mut slices: Vec<(i64, Bounds)> = bounds.collect::<Option<_>>()?;
+    slices.sort_by_key(|(number, _)| *number);
+    Some(slices)
 }
 
 /// Coordinates of pixel centres, row by row.

@@ -60,7 +60,9 @@ impl Gwcs {
             })
         };
         let steps: Result<_, String> = steps.iter().map(read).collect();
-        Self::new(steps.map_err(fault)?)
+        let mut steps: Vec<Step> = steps.map_err(fault)?;
+        pass_number_on(&mut steps);
+        Self::new(steps)
     }
 
     /// The node for `meta.wcs`.
@@ -220,6 +222,24 @@ impl Gwcs {
             transform: None,
         });
         self
+    }
+}
+
+/// Lets the last transform pass on the number of the slice where only that is missing: calwebb's assign_mtwcs forgets it in
+/// exposures of the NIRSpec IFU whose points carry it.
+fn pass_number_on(steps: &mut [Step]) {
+    let [.., before, last, _] = steps else {
+        return;
+    };
+    let (Some(before), Some(last)) = (&before.transform, &mut last.transform) else {
+        return;
+    };
+    let names = before.outputs.as_deref().filter(|names| {
+        names.last().is_some_and(|n| n == "name") && names.len() == last.n_inputs() + 1
+    });
+    if let Some(names) = names.filter(|n| last.n_outputs() + 1 == n.len()) {
+        *last = last.clone().beside(Transform::identity(1));
+        (last.inputs, last.outputs) = (Some(names.to_vec()), Some(names.to_vec()));
     }
 }
 

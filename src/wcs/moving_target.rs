@@ -52,10 +52,15 @@ pub fn with_target_frame(wcs: Gwcs, average: (f64, f64), position: (f64, f64)) -
         east -= 360.0_f64.copysign(east);
     }
     let shift = Transform::shift(east).beside(Transform::shift(average.1 - position.1));
-    let shift = match rest {
+    let mut shift = match rest {
         0 => shift,
         n => shift.beside(Transform::identity(n)),
     };
+    if rest == 2 {
+        // by its name calwebb finds the input that is the number of the slice
+        let names = ["ra", "dec", "lam", "name"].map(str::to_owned).to_vec();
+        (shift.inputs, shift.outputs) = (Some(names.clone()), Some(names));
+    }
     let frame = world.frame.renamed(FRAME);
     Ok(wcs.extended(shift, frame))
 }

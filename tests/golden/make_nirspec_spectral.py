@@ -5,6 +5,8 @@
 Needs the Python pipeline, jwst 3.0.0. Every case is a folder FOLDER/<step>/<case> with `in.fits.gz` (the exposure; its extensions
 LAMBDA, LABEL and BOXES hold what the WCS of three slices would give), `<type>.fits.gz` (references), `out.fits.gz` (what jwst makes of
 it) and `params.toml`. Images are a few rows with slices that bend and whose bounds overlap, and every kind of pixel the steps treat.
+The cases `by_number` are those of a WCS whose points carry the number of their slice (`nrs_ifu_slice_wcs`): LAMBDA has one image for
+each slice, NaN out of it; some pixels are in two slices.
 """
 
 import gzip
@@ -84,6 +86,31 @@ class Slice:
         return wl * 0, wl * 0, wl
 
 
+class Numbered(Slice):
+    """What it does where points carry the number of their slice: wavelengths of this slice alone, in wider bounds."""
+
+    def __init__(self, wl):
+        ys, xs = np.nonzero(~np.isnan(wl))
+        super().__init__([max(xs.min() - 3, 0), min(xs.max() + 4, NX), max(ys.min() - 2, 0), min(ys.max() + 3, NY)])
+        self.wl = wl
+
+    def __call__(self, x, y):
+        wl = self.wl[y.astype(int), x.astype(int)].copy()
+        return wl * 0, wl * 0, wl
+
+
+def numbered():
+    """Wavelengths of three bent slices, each of which shares pixels with the next."""
+    wl = np.full((3, NY, NX), np.nan)
+    for k, (x0, x1) in enumerate([(3, 40), (0, 44), (6, 43)]):
+        for x in range(x0, x1):
+            first = int(1 + 8 * k + 4 * np.sin(np.pi * x / NX) + 0.5)
+            rows = np.arange(first, min(first + 9, NY))
+            wl[k, rows, x] = 2.9 + 0.051 * x + 0.004 * (rows - first) + 0.03 * k
+    wl[0, 6:8, 20] = np.nan
+    return wl
+
+
 WCS = [Slice(b) for b in BOXES]
 nirspec.nrs_ifu_wcs = lambda model: WCS
 nirspec.nrs_wcs_set_input = lambda model, k: WCS[k]
@@ -125,6 +152,11 @@ def hdus(model, extra=()):
 def case(step, name, model, refs, run, **params):
     folder = ROOT / step / name
     wcs = [image("LAMBDA", WL, "f8"), image("LABEL", LABEL, "i4"), image("BOXES", BOXES, "i4")]
+    if isinstance(WCS[0], Numbered):
+        wl = np.array([w.wl for w in WCS])
+        label = np.max(np.where(np.isnan(wl), 0, np.arange(1, 4)[:, None, None]), axis=0)
+        boxes = [[x0 + 0.5, x1 + 0.5, y0 + 0.5, y1 + 0.5] for (x0, x1), (y0, y1) in (w.bounding_box for w in WCS)]
+        wcs = [image("LAMBDA", wl, "f8"), image("LABEL", label, "i4"), image("BOXES", boxes, "i4")]
     write(folder / "in.fits.gz", hdus(model, wcs))
     with tempfile.TemporaryDirectory() as tmp:
         paths = {}
@@ -248,3 +280,7 @@ losses("inverse", inverse=True)
 conversion("micron")
 conversion("metres", metres=True)
 conversion("inverse", inverse=True)
+WCS = [Numbered(wl) for wl in numbered()]
+flats("by_number")
+losses("by_number")
+conversion("by_number")

@@ -23,7 +23,8 @@
 //!
 //! ## Differs from jwst
 //! Right ascensions on both sides of 0 are averaged across it; jwst then aligns on a place on the far side of the sky. Exposures
-//! that have the frame already are errors (in jwst too).
+//! that have the frame already are errors (in jwst too). Of a NIRSpec WCS that takes the number of the slice (`nrs_ifu_slice_wcs`)
+//! jwst's shift leaves the number out, so that only the slices one by one can be evaluated; ours passes it on.
 //!
 //! ## References
 //! jwst 3.0.0 `assign_mtwcs`.

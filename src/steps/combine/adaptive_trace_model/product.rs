@@ -26,6 +26,10 @@ const DROPPED: &[&str] = &[
 
 /// Name of the frame of oversampled pixels.
 pub const OVERSAMPLED: &str = "coordinates";
+/// Coordinates of a pixel.
+const PIXEL: &[&str] = &["x", "y"];
+/// The same with the number of the slice.
+const NUMBERED: &[&str] = &["x", "y", "name"];
 
 /// Puts an image extension in place of one of its name, or behind the others.
 pub fn set_image<T: Element>(cal: &mut Cal, name: &str, shape: [usize; 2], values: Vec<T>) {
@@ -59,8 +63,8 @@ fn finer_pixels(factor: f64) -> (Transform, f64) {
     (map, shift)
 }
 
-fn coord2det(map: Transform) -> Transform {
-    let names = || Some(vec!["x".to_owned(), "y".to_owned()]);
+fn coord2det(map: Transform, names: &[&str]) -> Transform {
+    let names = || Some(names.iter().map(|n| (*n).to_owned()).collect());
     let mut map = map.named("coord2det");
     (map.inputs, map.outputs) = (names(), names());
     map
@@ -79,7 +83,7 @@ pub fn oversampled(wcs: &ExposureWcs, factor: f64, layout: Layout) -> Result<Gwc
 
 fn with_finer_columns(wcs: &ExposureWcs, factor: f64) -> Result<Gwcs> {
     let (map, shift) = finer_pixels(factor);
-    let mut map = coord2det(map.beside(Transform::identity(1)));
+    let mut map = coord2det(map.beside(Transform::identity(1)), PIXEL);
     let mut steps = wcs.gwcs().steps().to_vec();
     if let Some(first) = steps.first_mut().and_then(|s| s.transform.as_mut()) {
         if let Some(Some((low, high))) = first.bounding_box.as_mut().and_then(|b| b.first_mut()) {
@@ -88,24 +92,39 @@ fn with_finer_columns(wcs: &ExposureWcs, factor: f64) -> Result<Gwcs> {
         }
         map.bounding_box = first.bounding_box.clone();
     }
-    let frame = Frame::plane(OVERSAMPLED, ["x", "y"], "pixel");
-    steps.insert(
-        0,
-        Step {
-            frame,
-            transform: Some(map),
-        },
-    );
+    steps.insert(0, from_finer(map));
     Gwcs::new(steps)
 }
 
-/// The frame of finer pixels is there already, with a first transform that does nothing; the slices' bounds are in it.
+/// The first step of an oversampled image's WCS.
+fn from_finer(map: Transform) -> Step {
+    Step {
+        frame: Frame::plane(OVERSAMPLED, ["x", "y"], "pixel"),
+        transform: Some(map),
+    }
+}
+
+/// Where an image of labels finds the slice the frame of finer pixels is there already, with a first transform that does nothing; the
+/// slices' bounds are in it. Where points carry the number of their slice it is put before, and gets the bounds.
 fn with_finer_rows(wcs: &ExposureWcs, factor: f64) -> Result<Gwcs> {
     let (map, shift) = finer_pixels(factor);
     let map = Transform::identity(1).beside(map);
+    let finer = |y: f64| (y - shift) / (1.0 / factor);
     let mut steps = wcs.gwcs().steps().to_vec();
+    if wcs.by_number() {
+        let mut map = coord2det(map.beside(Transform::identity(1)), NUMBERED);
+        let first = steps.first_mut().and_then(|s| s.transform.as_mut());
+        map.boxes = first.and_then(|t| t.boxes.take());
+        for (_, bounds) in map.boxes.iter_mut().flat_map(|b| &mut b.boxes) {
+            if let Some(Some((low, high))) = bounds.get_mut(1) {
+                (*low, *high) = (finer(*low), finer(*high));
+            }
+        }
+        steps.insert(0, from_finer(map));
+        return Gwcs::new(steps);
+    }
     if let Some(first) = steps.first_mut().and_then(|s| s.transform.as_mut()) {
-        *first = coord2det(map.then(first.clone()));
+        *first = coord2det(map.then(first.clone()), PIXEL);
     }
     for step in &mut steps {
         let Some(Kind::RegionsSelector(regions)) = step.transform.as_mut().map(|t| &mut t.kind)
@@ -115,7 +134,6 @@ fn with_finer_rows(wcs: &ExposureWcs, factor: f64) -> Result<Gwcs> {
         for (_, slice) in &mut regions.selector {
             if let Some(Some((low, high))) = slice.bounding_box.as_mut().and_then(|b| b.get_mut(1))
             {
-                let finer = |y: f64| (y - shift) / (1.0 / factor);
                 (*low, *high) = (finer(*low), finer(*high));
             }
         }
@@ -131,6 +149,9 @@ pub fn is_oversampled(wcs: &ExposureWcs) -> Result<bool> {
     let gwcs = wcs.gwcs();
     if gwcs.first() != OVERSAMPLED {
         return Ok(false);
+    }
+    if wcs.by_number() {
+        return Ok(true);
     }
     let corner: [&[f64]; 2] = [&[0.0, 1.0], &[0.0, 1.0]];
     let at = gwcs.between(OVERSAMPLED, "detector", &corner)?;

@@ -341,8 +341,9 @@ impl Slices {
     }
 
     fn strip_by_name(&self, rows: Range<usize>, nx: usize, drizzle: bool) -> Result<Mapped> {
-        // where two slices share a pixel it is the later one's
-        let mut found: Vec<Option<(usize, usize)>> = vec![None; rows.len() * nx];
+        // where two slices share a pixel it is the later one's in which it is whole; a pixel that is whole in none still counts for
+        // the field
+        let mut found: Vec<Option<(usize, usize, bool)>> = vec![None; rows.len() * nx];
         let mut all: Vec<Mapped> = Vec::new();
         for (slice, [x, y]) in &self.slices {
             let (columns, lines) = (pixels_of(*x, nx), pixels_of(*y, usize::MAX));
@@ -351,17 +352,21 @@ impl Slices {
                 .flat_map(|r| columns.clone().map(move |c| r * nx + c))
                 .collect();
             let own = vec![*slice; index.len()];
-            let mut mapped = self.located(&index, own.clone(), own, nx, drizzle)?;
-            if drizzle {
-                mapped = self.with_corners(mapped, nx)?;
-            }
-            for (k, i) in mapped.index.iter().enumerate() {
-                found[*i as usize - rows.start * nx] = Some((all.len(), k));
+            let mapped = self.located(&index, own.clone(), own, nx, drizzle)?;
+            let whole = match drizzle {
+                true => self.whole(&mapped, nx)?,
+                false => vec![true; mapped.index.len()],
+            };
+            for (k, (i, whole)) in mapped.index.iter().zip(whole).enumerate() {
+                let place = &mut found[*i as usize - rows.start * nx];
+                if whole || !place.is_some_and(|(_, _, whole)| whole) {
+                    *place = Some((all.len(), k, whole));
+                }
             }
             all.push(mapped);
         }
         let mut out = Mapped::default();
-        for (m, k) in found.into_iter().flatten() {
+        for (m, k, _) in found.into_iter().flatten() {
             let from = &all[m];
             out.index.push(from.index[k]);
             out.slice.push(from.slice[k]);
@@ -418,8 +423,8 @@ impl Slices {
         })
     }
 
-    /// The pixels whose corners all have a place.
-    fn with_corners(&self, all: Mapped, nx: usize) -> Result<Mapped> {
+    /// Whether the corners of pixels all have a place.
+    fn whole(&self, all: &Mapped, nx: usize) -> Result<Vec<bool>> {
         let places = all.index.iter().map(|i| *i as usize);
         let sides = self.corners(&all.label, places, nx)?;
         let whole = |k: usize| {
@@ -427,10 +432,7 @@ impl Slices {
                 .iter()
                 .all(|[ra, dec]| !ra[k].is_nan() && !dec[k].is_nan())
         };
-        let keep: Vec<u32> = (0..all.index.len() as u32)
-            .filter(|k| whole(*k as usize))
-            .collect();
-        Ok(all.taken(&keep))
+        Ok((0..all.index.len()).map(whole).collect())
     }
 
     /// Right ascension and declination of the four corners of pixels of these labels, in the order in which they follow each

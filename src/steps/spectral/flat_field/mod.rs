@@ -26,7 +26,8 @@
 //! 4. The flat is the product of the parts: fore optics (table; NaN where it is bad, as it holds the conversion to flux), spectrograph and
 //!    detector (image times table). Relative errors add in squares. `NO_FLAT_FIELD` and `DO_NOT_USE` of any part, and a
 //!    flat not above 0, flag the pixel `NO_FLAT_FIELD`, `DO_NOT_USE` and `UNRELIABLE_FLAT`; its flat is NaN.
-//! 5. A pixel between the bounds of two slices has the flat of the later one, and the flags of both; one of no slice is NaN.
+//! 5. A pixel between the bounds of two slices has the flat of the later one, and the flags of both; one of no slice is NaN. Where the WCS
+//!    takes the number of the slice (`nrs_ifu_slice_wcs`) a slice has its own pixels only, and counts the others as without a wavelength.
 //!
 //! Then, in single precision, `SCI` is divided by the flat; `VAR_FLAT` = (SCI / flat * error of the flat)^2 with the new `SCI`; the rest
 //! as MIRI.
@@ -47,8 +48,7 @@
 //!
 //! ## Differs from jwst
 //! - `save_interpolated_flat` saves the part of MIRI's flat in the exposure's window, flags as calwebb's bits.
-//! - NIRSpec exposures of other than the IFU are refused, as are those whose WCS takes the number of a slice (`nrs_ifu_slice_wcs`), and files whose
-//!   wavelengths fall.
+//! - NIRSpec exposures of other than the IFU are refused, and files whose wavelengths fall.
 //! - Without any of NIRSpec's three flats jwst flags all pixels as bad.
 //!
 //! ## References

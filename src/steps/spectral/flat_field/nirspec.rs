@@ -54,18 +54,22 @@ impl Parts {
     /// [`Error::Input`] where the exposure has no WCS of slices; [`Error::Reference`] where a file does not cover it.
     pub(super) fn of(&self, image: &Cal, exec: &Exec) -> Result<Pixels> {
         let map = map_of(image)?;
-        let boxes = ExposureWcs::of(image)?.boxes(image.ny, image.nx);
+        let wcs = ExposureWcs::of(image)?;
+        let boxes = wcs.boxes(image.ny, image.nx);
         if boxes.is_empty() {
             return Err(Error::input_file(
                 &image.meta.source,
-                "its WCS does not say which pixels belong to a slice; run assign_wcs with nrs_ifu_slice_wcs off",
+                "its WCS does not say which pixels belong to a slice; run assign_wcs again",
             ));
         }
         let wavelength = Wavelengths {
             values: &map.lambda,
             nx: image.nx,
         };
-        let boxes: Vec<Cleaned> = exec.map(boxes, |b| Cleaned::of(b, &wavelength));
+        let boxes: Vec<Cleaned> = exec.try_map(boxes, |b| {
+            let own = wcs.wavelengths(&b, &map)?;
+            Ok(Cleaned::of(b, own, &wavelength))
+        })?;
         let strip = exec.strip_rows(image.ny).min(64);
         let starts = (0..image.ny).step_by(strip).collect();
         let strips = exec.try_map(starts, |first: usize| {
@@ -92,7 +96,8 @@ impl Parts {
         wavelength: &Wavelengths,
     ) -> Result<Pixels> {
         let nx = wavelength.nx;
-        let seen = wavelength.range(rows.clone());
+        let shared = boxes.iter().flat_map(|b| b.own_values(rows.clone()));
+        let seen = range(wavelength.rows(rows.clone()).iter().chain(shared));
         let n = rows.len() * nx;
         let mut out = Pixels {
             response: vec![f32::NAN; n],
@@ -113,12 +118,15 @@ impl Parts {
                 let mut hints = [0; 3];
                 for cleaned in boxes.iter().filter(|b| b.own.y.contains(&y)) {
                     for x in cleaned.own.x.clone() {
-                        let w = wavelength.at(y, x);
+                        let w = cleaned.plain(y, x, wavelength);
                         if w.is_nan() {
                             continue;
                         }
                         let p = k * nx + x;
-                        let own = cleaned.own.x.end > x + 1 && !wavelength.at(y, x + 1).is_nan();
+                        // then the flat is the same in all boxes
+                        let own = cleaned.values.is_none()
+                            && cleaned.own.x.end > x + 1
+                            && !wavelength.at(y, x + 1).is_nan();
                         let flat = match known[x].filter(|_| own) {
                             Some(flat) => flat,
                             None => {
@@ -250,20 +258,25 @@ impl Wavelengths<'_> {
         self.values[y * self.nx + x]
     }
 
-    /// Least and greatest in some rows; none where there is none.
-    fn range(&self, rows: Range<usize>) -> Option<(f64, f64)> {
-        let values = &self.values[rows.start * self.nx..rows.end * self.nx];
-        let values = values.iter().filter(|v| !v.is_nan());
-        values.fold(None, |range, v| {
-            let (low, high) = range.unwrap_or((*v, *v));
-            Some((low.min(*v), high.max(*v)))
-        })
+    /// Those of some rows.
+    fn rows(&self, rows: Range<usize>) -> &[f64] {
+        &self.values[rows.start * self.nx..rows.end * self.nx]
     }
+}
+
+/// Least and greatest of values that are not NaN; none where there is none.
+fn range<'a>(values: impl Iterator<Item = &'a f64>) -> Option<(f64, f64)> {
+    values.filter(|v| !v.is_nan()).fold(None, |range, v| {
+        let (low, high) = range.unwrap_or((*v, *v));
+        Some((low.min(*v), high.max(*v)))
+    })
 }
 
 /// The pixels around a slice with a wavelength in each: that of the column's mean where a pixel has none.
 struct Cleaned {
     own: SliceBox,
+    /// Wavelengths of the box's pixels in this slice alone; none where all pixels count, whatever their slice.
+    values: Option<Vec<f64>>,
     /// Mean of each column; NaN where no pixel of it has one.
     means: Vec<f64>,
     /// First and last column with a wavelength.
@@ -271,10 +284,17 @@ struct Cleaned {
 }
 
 impl Cleaned {
-    fn of(own: SliceBox, wavelength: &Wavelengths) -> Self {
+    fn of(own: SliceBox, values: Option<Vec<f64>>, wavelength: &Wavelengths) -> Self {
+        let mut cleaned = Self {
+            own,
+            values,
+            means: Vec::new(),
+            lit: None,
+        };
+        let own = &cleaned.own;
         let mut column = Vec::with_capacity(own.y.len());
         let mut mean = |x: usize| -> f64 {
-            let values = own.y.clone().map(|y| wavelength.at(y, x));
+            let values = own.y.clone().map(|y| cleaned.plain(y, x, wavelength));
             column.clear();
             let mut n = 0u32;
             column.extend(values.map(|v| {
@@ -289,10 +309,38 @@ impl Cleaned {
             .iter()
             .position(is_lit)
             .zip(means.iter().rposition(is_lit));
-        Self {
-            lit: lit.map(|(a, b)| (own.x.start + a, own.x.start + b)),
-            own,
-            means,
+        cleaned.lit = lit.map(|(a, b)| (own.x.start + a, own.x.start + b));
+        cleaned.means = means;
+        cleaned
+    }
+
+    /// Wavelength of a pixel of the box, NaN where it has none.
+    fn plain(&self, y: usize, x: usize, wavelength: &Wavelengths) -> f64 {
+        match &self.values {
+            None => wavelength.at(y, x),
+            Some(values) => {
+                let SliceBox {
+                    x: columns,
+                    y: rows,
+                    ..
+                } = &self.own;
+                values[(y - rows.start) * columns.len() + x - columns.start]
+            }
+        }
+    }
+
+    /// The box's own wavelengths in some rows.
+    fn own_values(&self, rows: Range<usize>) -> &[f64] {
+        let (first, end) = (
+            rows.start.max(self.own.y.start),
+            rows.end.min(self.own.y.end),
+        );
+        match &self.values {
+            Some(values) if first < end => {
+                let line = |y: usize| (y - self.own.y.start) * self.own.x.len();
+                &values[line(first)..line(end)]
+            }
+            _ => &[],
         }
     }
 
@@ -301,7 +349,7 @@ impl Cleaned {
             return f64::NAN;
         };
         let x = x.clamp(first, last);
-        let own = wavelength.at(y, x);
+        let own = self.plain(y, x, wavelength);
         if own.is_nan() {
             return self.means[x - self.own.x.start];
         }

@@ -26,7 +26,8 @@
 //! NIRSpec IFU:
 //! 1. Each pixel with a wavelength takes the relative response at it (rounded to single precision), linear in the table, the
 //!    ends' beyond, times the row's factor (MJy per DN/s), over the area of a pixel of its slice (double precision). As in jwst, a pixel
-//!    between the bounds of several slices takes the area of the last of them, whichever it belongs to.
+//!    between the bounds of several slices takes the area of the last of them, whichever it belongs to; but its own slice's where the
+//!    WCS takes the number of the slice (`nrs_ifu_slice_wcs`).
 //! 2. `SCI` and `ERR` are multiplied by that, the variances by its square; with `inverse` divided. Pixels without a wavelength stay as
 //!    they are and are flagged `NON_SCIENCE`.
 //! 3. `PIXAR_A2` is the mean area of the slices, `PIXAR_SR` the same in steradian, `PHOTMJSR` the row's factor over it; `BUNIT` becomes

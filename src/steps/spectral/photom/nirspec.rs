@@ -112,13 +112,13 @@ impl Response {
         (f64::from(pairwise_sum(&zeroed)) / valid as f64) as f32
     }
 
-    /// Area of a pixel of each slice's pixels in each row and column; where bounds overlap the later slice's.
-    fn slices(&self, image: &Cal) -> Result<Vec<(SliceBox, f32)>> {
-        let boxes = ExposureWcs::of(image)?.boxes(image.ny, image.nx);
+    /// Pixels around each slice, and the area of its pixels.
+    fn slices(&self, wcs: &ExposureWcs, image: &Cal) -> Result<Vec<(SliceBox, f32)>> {
+        let boxes = wcs.boxes(image.ny, image.nx);
         if boxes.is_empty() {
             return Err(Error::input_file(
                 &image.meta.source,
-                "its WCS does not say which pixels belong to a slice; run assign_wcs with nrs_ifu_slice_wcs off",
+                "its WCS does not say which pixels belong to a slice; run assign_wcs again",
             ));
         }
         let area = |b: SliceBox| {
@@ -138,7 +138,8 @@ impl Response {
     /// [`Error::Input`] where it has no WCS of slices; [`Error::Reference`] where the area of a slice is missing.
     pub(super) fn convert(&self, image: &mut Cal, inverse: bool, exec: &Exec) -> Result<()> {
         let map = map_of(image)?;
-        let slices = self.slices(image)?;
+        let wcs = ExposureWcs::of(image)?;
+        let slices = self.slices(&wcs, image)?;
         let strip = exec.strip_rows(image.ny);
         let starts = (0..image.ny).step_by(strip).collect();
         let nx = image.nx;
@@ -148,7 +149,13 @@ impl Response {
             for (k, y) in rows.enumerate() {
                 let mut areas = vec![1.0f32; nx];
                 for (b, area) in slices.iter().filter(|(b, _)| b.y.contains(&y)) {
-                    areas[b.x.clone()].fill(*area);
+                    if !wcs.by_number() {
+                        // calwebb's: where bounds overlap a pixel has the later slice's area, be it in it or not
+                        areas[b.x.clone()].fill(*area);
+                        continue;
+                    }
+                    let own = |x: &usize| i64::from(map.slice[y * nx + x]) == b.label;
+                    b.x.clone().filter(own).for_each(|x| areas[x] = *area);
                 }
                 for (x, area) in areas.into_iter().enumerate() {
                     let wavelength = map.lambda[y * nx + x];
