@@ -406,6 +406,8 @@ fn sifu(args: &[&str]) -> Output {
     assert_cmd::Command::cargo_bin("sifu")
         .unwrap()
         .args(args)
+        .env_remove("CRDS_PATH")
+        .env_remove("CRDS_CONTEXT")
         .output()
         .unwrap()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use sifu::formats::asdf::{AsdfFile, Node, to_bytes};
 use sifu::formats::fits::{FitsFile, Header};
-use sifu::model::{Cal, Meta, Rate};
+use sifu::model::{Cal, DetectorMap, Meta, Rate};
 use sifu::wcs::footprint::Footprint;
 use sifu::wcs::gwcs::Step;
 use sifu::wcs::moving_target::with_target_frame;
@@ -125,9 +125,13 @@ impl Model {
     }
 
     fn optics(&self) -> Nirspec {
+        self.optics_between([-0.55, 0.55])
+    }
+
+    fn optics_between(&self, edges: [f64; 2]) -> Nirspec {
         let setting = Setting::from_meta(&self.meta).unwrap();
         let pointing = Pointing::from_meta(&self.meta).unwrap();
-        Nirspec::new(&self.references(), &setting, &pointing, [-0.55, 0.55]).expect("optics")
+        Nirspec::new(&self.references(), &setting, &pointing, edges).expect("optics")
     }
 }
 
@@ -349,6 +353,35 @@ fn a_map_of_all_pixels_by_the_tree_is_that_of_the_traces() {
     assert_eq!(shifted.dec[p], all.dec[p] + 0.25);
 }
 
+/// Each slice alone has the pixels of its trace.
+fn slices_have_their_traces(by_number: &ExposureWcs, map: &DetectorMap, traces: &SliceMap) {
+    for b in by_number.boxes(2048, 2048) {
+        let own = by_number.wavelengths(&b, map).unwrap().unwrap();
+        let trace = &traces.traces[b.label as usize - 1].pixels;
+        let lit = (0..own.len()).filter(|k| !own[*k].is_nan());
+        let lit =
+            lit.map(|k| ((b.y.start + k / b.x.len()) * 2048 + b.x.start + k % b.x.len()) as u32);
+        assert!(lit.eq(trace.iter().copied()), "slice {}", b.label);
+    }
+}
+
+/// Slices wider than the edges that their bounds are first made by have all pixels that the bounds come to allow.
+#[test]
+fn wide_slices_go_on_beyond_the_first_bounds() {
+    let golden = AsdfFile::open("tests/golden/wcs/nirspec_model.asdf").expect("golden");
+    let case = &golden.require("cases").unwrap().as_sequence().unwrap()[0];
+    let model = Model::of(&golden, case);
+    let optics = model.optics_between([-2.5, 2.5]);
+    let (traces, _) = traced(&optics);
+    let mut image = cal(model.meta.clone());
+    image.set_wcs(optics.slice_form(&traces).unwrap().to_node().unwrap());
+    let wcs = ExposureWcs::of(&image).unwrap();
+    slices_have_their_traces(&wcs, &map_of(&image).unwrap(), &traces);
+    let plain = traced(&model.optics()).0;
+    let count = |map: &SliceMap| map.traces.iter().map(|t| t.pixels.len()).sum::<usize>();
+    assert!(count(&traces) > count(&plain));
+}
+
 /// Both forms of the tree give the same pixels the same slice and coordinates.
 #[test]
 fn points_that_carry_their_slice_are_where_the_labels_have_them() {
@@ -384,18 +417,12 @@ fn points_that_carry_their_slice_are_where_the_labels_have_them() {
     ] {
         assert!(same(ours, theirs));
     }
-    // each slice alone has the pixels of its trace
     let boxes = by_number.boxes(2048, 2048);
     assert_eq!(boxes.len(), by_label.boxes(2048, 2048).len());
     for b in &boxes {
         assert_eq!(by_label.wavelengths(b, &expected).unwrap(), None);
-        let own = by_number.wavelengths(b, &map).unwrap().unwrap();
-        let trace = &traces.traces[b.label as usize - 1].pixels;
-        let lit = (0..own.len()).filter(|k| !own[*k].is_nan());
-        let lit =
-            lit.map(|k| ((b.y.start + k / b.x.len()) * 2048 + b.x.start + k % b.x.len()) as u32);
-        assert!(lit.eq(trace.iter().copied()), "slice {}", b.label);
     }
+    slices_have_their_traces(&by_number, &map, &traces);
     // points between pixels, and the way from the slicer on
     let p = traces.traces[7].pixels[1000] as usize;
     let (x, y) = ([(p % 2048) as f64 + 0.25, 5000.0], [(p / 2048) as f64, 3.0]);

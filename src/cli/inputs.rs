@@ -77,6 +77,25 @@ pub fn distinct<'a>(products: impl Iterator<Item = (&'a str, &'a Path)>) -> Resu
     Ok(())
 }
 
+/// Whether NIRSpec's exposures, which are four times as large as MIRI's, are among files and folders of files.
+pub fn any_of_nirspec(paths: &[PathBuf]) -> bool {
+    let first = |path: &PathBuf| match path.is_dir() {
+        true => {
+            let files = std::fs::read_dir(path).into_iter().flatten().flatten();
+            let mut files = files.map(|f| f.path());
+            files.find(|f| f.extension().is_some_and(|e| e == "fits"))
+        }
+        false => Some(path.clone()),
+    };
+    // what cannot be read is told later
+    let instrument = |path: PathBuf| {
+        let file = FitsFile::open(&path).ok()?;
+        file.hdus()[0].header.str("INSTRUME").map(str::to_owned)
+    };
+    let of = |path| first(path).and_then(instrument);
+    paths.iter().any(|p| of(p).as_deref() == Some("NIRSPEC"))
+}
+
 /// File name of a path, for messages.
 pub fn name(path: &Path) -> String {
     path.file_name()

@@ -78,8 +78,9 @@ enum Command {
     Completions(pages::Completions),
 }
 
-/// Runs the program with the process's arguments; returns its exit code.
-pub fn main() -> u8 {
+/// Runs the program with the process's arguments; returns its exit code. `keep_memory` is called before work for which the
+/// allocator had better keep memory that is given back: on many files one after the other, or on large images.
+pub fn main(keep_memory: &dyn Fn()) -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
@@ -87,7 +88,7 @@ pub fn main() -> u8 {
             return u8::try_from(e.exit_code()).unwrap_or(2);
         }
     };
-    match run(cli) {
+    match run(cli, keep_memory) {
         Ok(code) => code,
         Err(e) => {
             eprintln!("sifu: {e}");
@@ -96,8 +97,17 @@ pub fn main() -> u8 {
     }
 }
 
-fn run(cli: Cli) -> Result<u8> {
+fn run(cli: Cli, keep_memory: &dyn Fn()) -> Result<u8> {
     setup::logging(&cli.global)?;
+    let keeps = match &cli.command {
+        Command::Run(_) | Command::Demo(_) | Command::Detector1(_) | Command::Spec3(_) => true,
+        Command::Spec2(args) => inputs::any_of_nirspec(&args.inputs),
+        Command::Step(args) => inputs::any_of_nirspec(&args.files),
+        _ => false,
+    };
+    if keeps {
+        keep_memory();
+    }
     match cli.command {
         Command::Run(args) => run::run(&args, &cli.global),
         Command::Plan(args) => run::plan(&args, &cli.global),

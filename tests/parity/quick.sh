@@ -9,6 +9,9 @@ trap 'rm -rf "$work"' EXIT
 
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install -q --no-cache-dir jwst==3.0.0 stcal==1.20.0 stdatamodels==6.0.0 crds==14.0.3
+strun() {
+    "$work/venv/bin/strun" "$@" >"$work/log" 2>&1 || { tail -20 "$work/log"; exit 1; }
+}
 "$sifu" -q simulate miri -o "$work/sim" --seed 5 --dithers 2 --detectors MIRIFULONG --groups 7 --ints 2
 
 context=$(cd "$work/sim/crds/mappings/jwst" && ls ./*.pmap | head -1)
@@ -23,8 +26,7 @@ for step in group_scale dq_init emicorr saturation ipc firstframe lastframe rese
     save+=("--steps.$step.save_results=true")
 done
 for file in "$work"/sim/stage0/*_uncal.fits; do
-    "$work/venv/bin/strun" calwebb_detector1 "$file" --output_dir="$work/python" "${save[@]}" >"$work/log" 2>&1 ||
-        { tail -20 "$work/log"; exit 1; }
+    strun calwebb_detector1 "$file" --output_dir="$work/python" "${save[@]}"
 done
 run=$work/run
 mkdir -p "$run/stage1" "$run/stage3/combined"
@@ -37,38 +39,40 @@ cd "$run"
 for file in stage1/*_rate.fits; do
     asn=$(basename "${file%_rate.fits}")_spec2_asn.json
     "$sifu" asn --level 2 "$file" -o "$asn"
-    "$work/venv/bin/strun" calwebb_spec2 "$asn" --output_dir="$run/stage2" "${save[@]}" >"$work/log" 2>&1 ||
-        { tail -20 "$work/log"; exit 1; }
+    strun calwebb_spec2 "$asn" --output_dir="$run/stage2" "${save[@]}"
 done
 "$sifu" asn stage2/*_cal.fits -o combined_spec3_asn.json
-"$work/venv/bin/strun" calwebb_spec3 combined_spec3_asn.json --output_dir="$run/stage3/combined" >"$work/log" 2>&1 ||
-    { tail -20 "$work/log"; exit 1; }
+strun calwebb_spec3 combined_spec3_asn.json --output_dir="$run/stage3/combined"
 cd - >/dev/null
 "$work/venv/bin/python" tests/parity/spec.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" --run "$run"
 "$work/venv/bin/python" tests/parity/detector1.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" \
     --data "$work/sim/stage0" --python "$work/python"
 rm -rf "$work"/{sim,python,run}
 
-# NIRSpec: one exposure of the prism, as far as its cube and spectrum
-"$sifu" -q simulate nirspec -o "$work/sim" --seed 6 --grating PRISM --dithers 1 --groups 4 --no-truth
-context=$(cd "$work/sim/crds/mappings/jwst" && ls ./*.pmap | head -1)
-export CRDS_CONTEXT="${context#./}"
+# simulates one NIRSpec exposure of the prism, with these options, and compares its detector stage
+nirspec() {
+    rm -rf "$work"/{sim,python}
+    "$sifu" -q simulate nirspec -o "$work/sim" --grating PRISM --dithers 1 --no-truth "$@"
+    context=$(cd "$work/sim/crds/mappings/jwst" && ls ./*.pmap | head -1)
+    export CRDS_CONTEXT="${context#./}"
+    save=()
+    for step in group_scale dq_init saturation ipc superbias refpix linearity dark_current charge_migration jump; do
+        save+=("--steps.$step.save_results=true")
+    done
+    strun calwebb_detector1 "$work"/sim/stage0/*_uncal.fits --output_dir="$work/python" "${save[@]}"
+    "$work/venv/bin/python" tests/parity/detector1.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" \
+        --data "$work/sim/stage0" --python "$work/python"
+}
+
+# NIRSpec: the detector stage in IRS2 readout, and one traditional exposure as far as its cube and spectrum
+nirspec --seed 7 --groups 3 --readpatt NRSIRS2RAPID
+nirspec --seed 6 --groups 4
 run=$work/run
 mkdir -p "$run/stage1" "$run/stage2"
-strun() {
-    "$work/venv/bin/strun" "$@" >"$work/log" 2>&1 || { tail -20 "$work/log"; exit 1; }
-}
-save=()
-for step in group_scale dq_init saturation ipc superbias refpix linearity dark_current charge_migration jump; do
-    save+=("--steps.$step.save_results=true")
-done
-strun calwebb_detector1 "$work"/sim/stage0/*_uncal.fits --output_dir="$work/python" "${save[@]}"
 cp "$work"/python/*_rate.fits "$run/stage1"
 save=()
 for step in assign_wcs msa_flagging srctype flat_field pathloss photom; do
     save+=("--steps.$step.save_results=true")
 done
 strun calwebb_spec2 "$run"/stage1/*_rate.fits --output_dir="$run/stage2" "${save[@]}"
-"$work/venv/bin/python" tests/parity/detector1.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" \
-    --data "$work/sim/stage0" --python "$work/python"
 "$work/venv/bin/python" tests/parity/spec.py --sifu "$sifu" --crds "$CRDS_PATH" --context "$CRDS_CONTEXT" --run "$run" --stages 2

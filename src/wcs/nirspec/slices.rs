@@ -178,10 +178,20 @@ impl Nirspec {
         let mut bounds = bounds_of(&to_pixels, EDGES, self.range)?;
         let x = bounds[0];
         let on = bounds.iter().all(|(low, high)| low <= high);
-        let found = match on {
+        let mut found = match on {
             true => self.find(slice, bounds)?,
             false => Found::default(),
         };
+        let lit = found.pixels.iter().zip(&found.lambda);
+        let lit = lit.filter(|(_, l)| l.is_finite()).map(|(p, _)| *p);
+        if let Some(rows) = bounds_of_rows(lit) {
+            let (searched, wanted) = (pixels_of(bounds[1]), pixels_of(rows));
+            bounds[1] = rows;
+            // a slice wider than the edges that made the bounds goes on beyond them
+            if wanted.start < searched.start || wanted.end > searched.end {
+                found = self.find(slice, bounds)?;
+            }
+        }
         let place = |k: usize| {
             (
                 found.pixels[k] as usize % SIZE,
@@ -189,10 +199,6 @@ impl Nirspec {
             )
         };
         let lit = |k: &usize| found.lambda[*k].is_finite();
-        let rows = (0..found.pixels.len()).filter(lit);
-        if let Some(rows) = bounds_of_rows(rows.map(|k| found.pixels[k])) {
-            bounds[1] = rows;
-        }
         let across = (0..found.pixels.len()).filter(|k| {
             let y = place(*k).1 as f64;
             y >= bounds[1].0 && y <= bounds[1].1
