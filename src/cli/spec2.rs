@@ -14,7 +14,7 @@ use crate::{Error, Result};
 pub struct Args {
     /// Exposures, folders of *_rate.fits files, or level-2 associations (.json).
     #[arg(required = true, value_name = "FILE|DIR|ASN")]
-    inputs: Vec<PathBuf>,
+    pub(super) inputs: Vec<PathBuf>,
     /// Folder for the products (made if needed).
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,

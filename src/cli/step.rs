@@ -15,7 +15,7 @@ pub struct Args {
     step: String,
     /// The files: _uncal or another step's products.
     #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// Exposures of the background (for master_background: their spectra), for steps that take them.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     background: Vec<PathBuf>,
