@@ -12,7 +12,7 @@ use crate::{Error, Result};
 pub struct Args {
     /// Exposures, or folders of *_uncal.fits files.
     #[arg(required = true, value_name = "FILE|DIR")]
-    inputs: Vec<PathBuf>,
+    pub(super) inputs: Vec<PathBuf>,
     /// Folder for the products (made if needed).
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,

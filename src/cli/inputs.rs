@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::formats::fits::FitsFile;
+use crate::store::association::Association;
 use crate::{Error, Result};
 
 /// Files named, and for each folder the files `*_SUFFIX.fits` (or `.fits.gz`) directly in it, sorted.
@@ -77,22 +78,29 @@ pub fn distinct<'a>(products: impl Iterator<Item = (&'a str, &'a Path)>) -> Resu
     Ok(())
 }
 
-/// Whether NIRSpec's exposures, which are four times as large as MIRI's, are among files and folders of files.
+/// Whether NIRSpec's exposures, which are four times as large as MIRI's, are among files, folders of files and associations (by the
+/// first file of each; compressed ones are not looked into).
 pub fn any_of_nirspec(paths: &[PathBuf]) -> bool {
-    let first = |path: &PathBuf| match path.is_dir() {
-        true => {
+    let plain = |file: &PathBuf| file.extension().is_some_and(|e| e == "fits");
+    let first = |path: &PathBuf| -> Option<PathBuf> {
+        if path.is_dir() {
             let files = std::fs::read_dir(path).into_iter().flatten().flatten();
-            let mut files = files.map(|f| f.path());
-            files.find(|f| f.extension().is_some_and(|e| e == "fits"))
+            let files = files.map(|f| f.path());
+            return files.filter(plain).min();
         }
-        false => Some(path.clone()),
+        if Association::is_one(path) {
+            let association = Association::read(path).ok()?;
+            let files = association.files(association.products.first()?, "science");
+            return files.ok()?.into_iter().next();
+        }
+        Some(path.clone())
     };
     // what cannot be read is told later
     let instrument = |path: PathBuf| {
         let file = FitsFile::open(&path).ok()?;
         file.hdus()[0].header.str("INSTRUME").map(str::to_owned)
     };
-    let of = |path| first(path).and_then(instrument);
+    let of = |path| first(path).filter(plain).and_then(instrument);
     paths.iter().any(|p| of(p).as_deref() == Some("NIRSPEC"))
 }
 
@@ -120,4 +128,37 @@ pub fn by_band(files: Vec<PathBuf>) -> Result<Vec<(String, PathBuf)>> {
         Ok((band.join(" "), path))
     };
     files.into_iter().map(band).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::fits::{Data, Hdu, Header, Product};
+
+    #[test]
+    fn nirspecs_exposures_are_found_in_files_folders_and_associations() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |name: &str, instrument: &str| {
+            let mut header = Header::default();
+            header.set("INSTRUME", instrument, "");
+            let data = Data::None;
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let hdus = vec![Hdu { header, data }];
+            Product { hdus }.write(&path, false).unwrap();
+            path
+        };
+        let miri = make("m/m_cal.fits", "MIRI");
+        let nirspec = make("n/n_cal.fits", "NIRSPEC");
+        let table = folder.path().join("n/x_asn.json");
+        let text = r#"{"asn_type": "spec3", "asn_id": "a3001", "asn_pool": "none", "products":
+            [{"name": "x", "members": [{"expname": "n_cal.fits", "exptype": "science"}]}]}"#;
+        std::fs::write(&table, text).unwrap();
+        let of = |path: &Path| path.parent().unwrap().to_path_buf();
+        assert!(any_of_nirspec(&[miri.clone(), nirspec.clone()]));
+        assert!(any_of_nirspec(&[of(&nirspec)]) && any_of_nirspec(&[table]));
+        let absent = folder.path().join("absent.fits");
+        assert!(!any_of_nirspec(&[miri.clone(), of(&miri), absent]));
+        assert!(!any_of_nirspec(&[]));
+    }
 }

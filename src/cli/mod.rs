@@ -100,8 +100,10 @@ pub fn main(keep_memory: &dyn Fn()) -> u8 {
 fn run(cli: Cli, keep_memory: &dyn Fn()) -> Result<u8> {
     setup::logging(&cli.global)?;
     let keeps = match &cli.command {
-        Command::Run(_) | Command::Demo(_) | Command::Detector1(_) | Command::Spec3(_) => true,
+        Command::Run(_) | Command::Demo(_) => true,
+        Command::Detector1(args) => inputs::any_of_nirspec(&args.inputs),
         Command::Spec2(args) => inputs::any_of_nirspec(&args.inputs),
+        Command::Spec3(args) => inputs::any_of_nirspec(&args.inputs),
         Command::Step(args) => inputs::any_of_nirspec(&args.files),
         _ => false,
     };

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 pub struct Args {
     /// Exposures and folders of *_cal.fits files, which are combined with each other, or level-3 associations (.json).
     #[arg(required = true, value_name = "FILE|DIR|ASN")]
-    inputs: Vec<PathBuf>,
+    pub(super) inputs: Vec<PathBuf>,
     /// Folder for the products (made if needed).
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,

@@ -549,3 +549,52 @@ fn root(k: usize, n: usize) -> [f64; 2] {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An odd number of pairs of terms of the prime (19), against the sums that define the transform; and what is wanted alone.
+    #[test]
+    fn transforms_are_the_sums_that_define_them() {
+        const LEN: usize = 8 * 4 * 19;
+        let value = |k: usize, by: usize| ((k * by) % 101) as f64 - 50.0;
+        let series: Vec<Lanes<f64, 2>> = (0..LEN)
+            .map(|k| Lanes {
+                re: [value(k, 37), value(k, 11)],
+                im: [value(k, 53), value(k, 29)],
+            })
+            .collect();
+        let plan = Plan::<f64>::new(LEN).unwrap();
+        let wanted: Vec<bool> = (0..LEN).map(|k| k < 50 || k > LEN - 20).collect();
+        for forward in [true, false] {
+            let run = |wanted| {
+                let (mut z, mut scratch) = (series.clone(), Vec::new());
+                match forward {
+                    true => plan.forward(&mut z, &mut scratch, wanted),
+                    false => plan.backward(&mut z, &mut scratch, wanted),
+                }
+                z
+            };
+            let (all, some) = (run(None), run(Some(wanted.as_slice())));
+            assert!((0..LEN).all(|k| !wanted[k] || some[k] == all[k]));
+            assert!((0..LEN).any(|k| some[k] != all[k]));
+            let sign = if forward { -1.0 } else { 1.0 };
+            for k in [0, 1, 17, 304, 599, 607] {
+                for lane in 0..2 {
+                    let mut sum = [0.0; 2];
+                    for (n, v) in series.iter().enumerate() {
+                        let angle = sign * 2.0 * PI * ((k * n) % LEN) as f64 / LEN as f64;
+                        let (s, c) = angle.sin_cos();
+                        sum[0] += v.re[lane] * c - v.im[lane] * s;
+                        sum[1] += v.re[lane] * s + v.im[lane] * c;
+                    }
+                    let found = [all[k].re[lane], all[k].im[lane]];
+                    for (a, b) in found.into_iter().zip(sum) {
+                        assert!((a - b).abs() < 1e-8, "{k} {lane} {found:?} {sum:?}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -47,6 +47,8 @@
 //!   footprint on the slicer as if it were on the sky; ours have neither.
 //! - Of NIRSpec exposures across right ascension 0 jwst looks for the corners slice by slice, on either side, and may lose some; we
 //!   take all slices together. `output_type = channel`, with which jwst makes no cube of them, is an error.
+//! - Where a NIRSpec WCS takes the number of the slice (`nrs_ifu_slice_wcs`) a pixel between the bounds of two slices counts for the
+//!   corners of the field by the slice it goes to; in jwst by both.
 //! - jwst takes `S_REGION` only where the product's tree also has the wavelengths the exposure spans, as every product of assign_wcs has.
 //! - Positions on the sky differ in the last bit for a few pixels (numpy's vector functions and fused multiplications), and
 //!   the areas of overlap are of single precision (see `overlap`): some voxels in 10,000 differ in the last bit, a few at the edge

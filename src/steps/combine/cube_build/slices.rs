@@ -204,7 +204,9 @@ impl Slices {
         let direct = by_label.is_some_and(|at| {
             let mut before = wcs.steps()[..at].iter().map(|s| s.transform.as_ref());
             let next = wcs.steps().get(at + 1);
-            before.all(|t| t.is_some_and(plain)) && next.is_some_and(|s| s.frame.name == "slicer")
+            before.all(|t| t.is_some_and(plain))
+                && wcs.bounding_box().is_none()
+                && next.is_some_and(|s| s.frame.name == "slicer")
         });
         Ok(Self {
             wcs,

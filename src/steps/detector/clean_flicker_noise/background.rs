@@ -109,13 +109,8 @@ impl Background {
     pub fn of(image: &[f32], nx: usize, mask: &mut [bool], boxes: Option<[usize; 2]>) -> Self {
         clip(image, mask, Limits::of_lower_half(SIGMA));
         if let Some(boxes) = boxes {
-            match mesh::model(image, nx, mask, boxes) {
-                Some(model) => return Self::Model(model),
-                None => tracing::warn!(
-                    "clean_flicker_noise: no box of {} x {} pixels has enough background for a model; its median is taken",
-                    boxes[0],
-                    boxes[1]
-                ),
+            if let Some(model) = mesh::model(image, nx, mask, boxes) {
+                return Self::Model(model);
             }
         }
         let pixels = image.iter().zip(mask.iter());
@@ -144,6 +139,13 @@ pub fn repaired(mut flat: Vec<f32>, nx: usize) -> Option<Vec<f32>> {
     let bad: Vec<usize> = (0..flat.len()).filter(|p| !good[*p]).collect();
     let boxes = mesh::usual_boxes([flat.len() / nx, nx]);
     let smooth = Background::of(&flat, nx, &mut good, Some(boxes));
+    if matches!(smooth, Background::Level(_)) {
+        tracing::warn!(
+            "clean_flicker_noise: no box of {} x {} pixels of the flat field has enough values; pixels without one take the median",
+            boxes[0],
+            boxes[1]
+        );
+    }
     let mut values = vec![0.0; flat.len()];
     smooth.combine(&mut values, |v, b| *v = b);
     bad.into_iter().for_each(|p| flat[p] = values[p]);

@@ -75,7 +75,7 @@ impl<'a> Cleaner<'a> {
             .boxes()?
             .map(|given| given.unwrap_or(mesh::usual_boxes([ny, nx])));
         if let Some([rows, columns]) = boxes
-            && (ny % rows, nx % columns) != (0, 0)
+            && (ny % rows.min(ny), nx % columns.min(nx)) != (0, 0)
         {
             tracing::warn!(
                 "clean_flicker_noise: boxes of {rows} x {columns} pixels do not fill images of {ny} x {nx}; the last ones miss pixels"
@@ -119,6 +119,11 @@ impl<'a> Cleaner<'a> {
             BackgroundMethod::Median | BackgroundMethod::Model
         ) {
             background = Background::of(&image, self.nx, mask, self.boxes);
+            if let (Some([rows, columns]), Background::Level(_)) = (self.boxes, &background) {
+                tracing::warn!(
+                    "clean_flicker_noise: no box of {rows} x {columns} pixels of an image has enough background for a model; its median is taken"
+                );
+            }
             background.combine(&mut image, |v, b| *v -= b);
             if self.params.n_sigma > 0.0 {
                 clip(&image, mask, Limits::of_lower_half(self.params.n_sigma));

@@ -14,8 +14,8 @@
 //!    `n_sigma` above the median are left out; both are of values clipped at 3 standard deviations. With
 //!    `fit_histogram` centre and width are of a Gaussian fitted to 2000 bins within 4 standard deviations of the clipped mean.
 //! 2. An image is the difference of a group and the one before (pixels with `DO_NOT_USE` or `JUMP_DET` left out of the mask), or
-//!    a count rate. It is divided by the flat field with `apply_flat_field`; pixels of which that
-//!    are 0, NaN or infinite have it from a model of the others as in step 3.
+//!    a count rate. It is divided by the flat field with `apply_flat_field`; where that
+//!    is 0, NaN or infinite it gets values from a model of the others, as in step 3.
 //! 3. Its background is subtracted, and the mask loses what is beyond `n_sigma` then. `background_method = median`: the median of the
 //!    mask without values beyond 3 standard deviations, measured on the lower half. `model`: medians of boxes of `background_box_size`
 //!    rows and columns (by default the largest up to 32 that divide the image), without values beyond 3 standard deviations of the box.

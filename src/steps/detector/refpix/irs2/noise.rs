@@ -235,3 +235,34 @@ pub fn interpolate(series: &mut [f32]) {
         *v += filled * (1.0 - known);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A group's spectrum does not depend on how many others are transformed with it, but for the last bit.
+    #[test]
+    fn groups_that_are_left_over_have_the_spectra_they_have_beside_others() {
+        let transform = Transform::new().unwrap();
+        let value = |t: usize, by: usize| match t % TICKS % PERIOD {
+            9..13 => ((t * by) % 1009) as f32 * 0.01 - 5.0,
+            _ => 0.0,
+        };
+        let group = |by| (0..LENGTH).map(|t| value(t, by)).collect::<Vec<f32>>();
+        let groups: Vec<Vec<f32>> = [37, 53, 71, 89, 97].map(group).to_vec();
+        let all = transform.reference_spectra(&groups);
+        assert_eq!(all.len(), 5);
+        let (pair, one) = (
+            transform.reference_spectra(&groups[..2]),
+            transform.reference_spectra(&groups[2..3]),
+        );
+        let largest = all[0].iter().flatten().fold(0f32, |m, v| m.max(v.abs()));
+        let near = |a: &[[f32; 2]], b: &[[f32; 2]]| {
+            let pairs = a.as_flattened().iter().zip(b.as_flattened());
+            pairs.fold(0f32, |m, (a, b)| m.max((a - b).abs())) < 1e-5 * largest
+        };
+        assert!(near(&all[0], &pair[0]) && near(&all[1], &pair[1]) && near(&all[2], &one[0]));
+        let last = transform.reference_spectra(&groups[4..]);
+        assert!(all[4] == last[0] && !near(&all[4], &all[3]));
+    }
+}
