@@ -108,10 +108,8 @@ impl Background {
     /// or with `boxes` (rows and columns) a model, where there is one. NaN where the mask has no pixel left.
     pub fn of(image: &[f32], nx: usize, mask: &mut [bool], boxes: Option<[usize; 2]>) -> Self {
         clip(image, mask, Limits::of_lower_half(SIGMA));
-        if let Some(boxes) = boxes {
-            if let Some(model) = mesh::model(image, nx, mask, boxes) {
-                return Self::Model(model);
-            }
+        if let Some(model) = boxes.and_then(|boxes| mesh::model(image, nx, mask, boxes)) {
+            return Self::Model(model);
         }
         let pixels = image.iter().zip(mask.iter());
         let mut values: Vec<f32> = pixels.filter(|(_, used)| **used).map(|(v, _)| *v).collect();
